@@ -1,6 +1,6 @@
 /**
- * The reference event server: a small example of what a team runs to hear of its node. It opens the node's token, hands
- * each event on once, and answers 200 only when that is done; a node repeats what is not answered, so ids are remembered.
+ * The reference event server: a small example of what a team runs to receive its node's events. It opens the node's token, passes
+ * each event on once, and answers 200 only when that is done. A node repeats an event without that answer, so the server remembers ids.
  */
 import type { KeyObject } from "node:crypto"
 import { Elysia } from "elysia"

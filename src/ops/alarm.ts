@@ -1,11 +1,11 @@
 /**
- * Alarms on the wall clock and on the monotonic one, whichever is first. A timer alone would count the time in which the
- * machine was awake: after a sleep, or when the clock is set ahead, a deadline that has passed must be seen to have passed.
- * And a clock that is set back, by mistake or by whoever controls it, must not keep an approval alive.
+ * Alarms on the wall clock and on the monotonic clock, whichever is first. A timer alone counts only the time in which the
+ * machine was awake. After a sleep, or when the clock is set ahead, a passed deadline must be noticed.
+ * And a clock that is set back, by mistake or by an attacker, must not keep an approval alive.
  */
 import type { Alarm } from "../tasks/ports.ts"
 
-/** How late an alarm may be after the clock has jumped; also far below what a timer can hold. */
+/** How late an alarm may be after a jump of the clock; also far below the longest time that a timer supports. */
 const LOOK_AGAIN_MS = 30_000
 
 export function alarmAt(atMs: number): Alarm {

@@ -1,4 +1,4 @@
-/** The callback servers of a running node: who is asked now, which a bundle may change while it runs, and what is known of each. */
+/** The callback servers of a running node: which ones it asks now (a bundle may change this while it runs), and what is known about each. */
 import { type AskerParts, createAsker } from "../callback/ask.ts"
 import { createMonitor, type Monitor, runPings } from "../callback/monitor.ts"
 import type { CallbackServer } from "../callback/servers.ts"
@@ -12,7 +12,7 @@ export interface AskedServers {
 export interface Callbacks {
   readonly ask: RiskPort["ask"]
   readonly states: Monitor["states"]
-  /** From now on these are asked, by tasks that are decided from now on. */
+  /** Tasks that are decided from now on ask these servers. */
   use(asked: AskedServers): void
   /** Resolves once no more pings are sent. */
   readonly pings: Promise<void>
@@ -40,7 +40,7 @@ export function callbacksOf({ asked, observe, pingMs, stopping, ...parts }: Call
     return { used, monitor, asker }
   }
   let present = make(asked)
-  // the servers of the moment: each round of pings asks again who they are
+  // Each round of pings looks up the current servers.
   const pinged = {
     ask: present.asker.ask,
     get servers() {
@@ -69,7 +69,7 @@ const isSame = (a: AskedServers, b: AskedServers): boolean =>
 const isSameServer = (a: CallbackServer, b: CallbackServer): boolean =>
   a.address === b.address && a.version === b.version && a.publicKey.equals(b.publicKey)
 
-/** With those of a policy that waits: one that comes is asked already, one that changes or goes is asked as before. */
+/** The servers, including those of a policy that waits: a new server is asked already, and a server that changes or is removed is asked as before. */
 export function withWaiting(now: AskedServers, waiting: AskedServers | undefined): AskedServers {
   if (waiting === undefined) return now
   const known = new Set(now.servers.map(({ address }) => address))

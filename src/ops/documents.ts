@@ -1,4 +1,4 @@
-/** The documents of the status port, field by field from what the node knows. No record is passed through whole. */
+/** The documents of the status port, made field by field from what the node knows. No record is passed through whole. */
 
 import { build } from "../build.ts"
 import { toHex } from "../bytes.ts"
@@ -130,7 +130,7 @@ function eventsOf({ store, eventServers }: NodeView): StatusDocument["event_serv
 
 // ---- groups ----------------------------------------------------------------------------------------------------------
 
-/** What an epoch's document is made from; the strikes are asked once for many of them. */
+/** The sources of an epoch's document; the strikes are read once for many documents. */
 interface GroupSources {
   readonly bans: Store["bans"]
   readonly strikes: { readonly refused: Store["strikes"]["refused"] }
@@ -172,7 +172,7 @@ export function groupDocument(group: GroupPublic, sources: GroupSources): GroupD
 
 const PATHS = 3
 
-/** `waitsFor`: what of people's words a task that is not decided lacks. */
+/** `waitsFor`: which statements of people an undecided task still needs. */
 export function taskDocument(record: TaskRecord, waitsFor = ""): TaskDocument {
   const { verdict } = record
   const decoded = decodeRecordedTask(record.document)

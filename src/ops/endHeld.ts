@@ -1,4 +1,4 @@
-/** Ends what a freeze, or a log in doubt, keeps from signing: attempts that run, and what they said that still waits to be sent. */
+/** Ends what a freeze, or a log in doubt, forbids: running attempts, and their messages that still wait to be sent. */
 import type { Link } from "../link/link.ts"
 import { isAbort } from "../mpc/envelope.ts"
 import type { Store } from "../store/store.ts"

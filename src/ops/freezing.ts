@@ -1,5 +1,5 @@
 /**
- * Freezing a node and its groups, and the end of it: carries out what an operator or an approver asks for, tells the log and the
+ * Freezes a node and its groups, and ends freezes. It carries out the requests of operators and approvers, tells the log and the
  * event servers, ends what runs under a freeze, and lifts the freezes whose time has passed.
  */
 import { CosignerError, codeField, errorText } from "../errors.ts"
@@ -17,22 +17,22 @@ interface FreezingParts {
   readonly store: Pick<Store, "freezes" | "served" | "groups" | "policies">
   readonly log: Log
   readonly event: FreezeEvent
-  /** A freeze is in force: whatever runs under it has to end. */
+  /** A freeze is in force: everything that runs under it must end. */
   readonly onFrozen: () => void
 }
 
 export interface Freezing {
-  /** Durable when it returns. Throws E-CLI-011 for a group that is not here, E-FRZ-002. */
+  /** Durable when it returns. Throws E-CLI-011 for an unknown group, E-FRZ-002. */
   freeze(asked: FreezeAsked): Shown
-  /** Undefined: every freeze. Throws E-FRZ-003 where nothing is frozen by that name. */
+  /** Undefined: every freeze. Throws E-FRZ-003 if nothing of that name is frozen. */
   unfreeze(groupId: string | undefined, by?: string): Shown
-  /** Looks for freezes whose time has passed, from now on. */
+  /** From now on looks for freezes whose time has passed. */
   begin(): void
   stop(): void
 }
 
 const LOOK_MS = 1_000
-/** A crash forgets at most so much of the time in service, and a freeze lasts that much longer. */
+/** A crash forgets at most this much of the time in service, and a freeze lasts that much longer. */
 const KEEP_MS = 5_000
 
 export function freezingOf(parts: FreezingParts): Freezing {
@@ -69,7 +69,7 @@ function freeze(parts: FreezingParts, asked: FreezeAsked): Shown {
     log.warn("frozen", fieldsOf(frozen))
     return { value: shownJson(frozen), lines: [`Frozen: ${wordsOf(frozen)}`] }
   } finally {
-    // also where it could not be recorded: it is in force
+    // This also applies if the freeze could not be recorded, because it is in force.
     onFrozen()
   }
 }
@@ -95,7 +95,7 @@ function unfreeze(
   return { value: lifted.map(shownJson), lines: lifted.map((one) => `Unfrozen: ${wordsOf(one)}`) }
 }
 
-/** Lifts what has ended; keeps the time in service where something waits for it. True: it was kept. */
+/** Lifts freezes that have ended, and records the time in service if something waits for it. True: it was recorded. */
 export function endFreezes(
   { store, log, event }: Pick<FreezingParts, "store" | "log" | "event">,
   nowMs: number,

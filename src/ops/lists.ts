@@ -1,4 +1,4 @@
-/** The lists of the status port, fed from the node's records: which of them changed, and how one of each is shown. */
+/** The lists of the status port, fed from the node's records: which entries changed, and the document of each. */
 import { toHex } from "../bytes.ts"
 import type { GroupPublic } from "../keys/group.ts"
 import type { PartyId } from "../keys/party.ts"
@@ -12,11 +12,11 @@ import { groupSchema, taskSchema } from "./port/documents.ts"
 
 const MOST_TASKS = 1_000
 const MOST_GROUPS = 2_000
-/** At one look, which is one second. */
+/** Per look, which is one second. */
 const PORTION: FeedOptions["portion"] = { documents: 100, characters: 1024 * 1024 }
 /** Looks between two searches for tasks that the journal has forgotten. */
 const FORGOTTEN_LOOKS = 60
-/** Looks after which a claim that is not on the disk is one that was taken back. */
+/** After this many looks a claim that is not on the disk counts as taken back. */
 const FORSAKEN_LOOKS = 60
 
 export interface Lists {
@@ -24,11 +24,11 @@ export interface Lists {
   taskChanged(taskId: string, isNew: boolean): void
   /** Records of these kinds were written. */
   written(kinds: ReadonlySet<string>): void
-  /** Once per look, before the portions are told. */
+  /** Called once per look, before the portions are sent. */
   look(): void
 }
 
-/** Records that a group's document is made from. */
+/** Records that go into a group's document. */
 const OF_GROUPS: ReadonlySet<string> = new Set([GROUP, BAN, CHECKS, AWAITS_REFRESH, STRIKES].map(({ name }) => name))
 
 export function createLists(store: Store, self: PartyId, log: Log): Lists {
@@ -68,9 +68,9 @@ export function createLists(store: Store, self: PartyId, log: Log): Lists {
     },
   })
   tasks.replace(store.tasks.newest(MOST_TASKS))
-  /** Claimed, and not on the disk yet: by the looks that they have waited. */
+  /** Tasks that are claimed and not on the disk yet, with the number of looks that they have waited. */
   const unwritten = new Map<string, number>()
-  /** Whether it was waited for and is on the disk now: from then on it is shown. */
+  /** Whether a task that was waited for is on the disk now; from then on it is shown. */
   const isWritten = (taskId: string): boolean => {
     if (!unwritten.has(taskId) || !store.tasks.has(taskId)) return false
     unwritten.delete(taskId)
@@ -91,12 +91,12 @@ export function createLists(store: Store, self: PartyId, log: Log): Lists {
     look() {
       for (const [taskId, waited] of unwritten) {
         if (isWritten(taskId)) continue
-        // a claim that was taken back is never written
+        // A claim that was taken back is never written.
         if (waited >= FORSAKEN_LOOKS) unwritten.delete(taskId)
         else unwritten.set(taskId, waited + 1)
       }
       if (++looks % FORGOTTEN_LOOKS === 0) tasks.dropUnless((taskId) => store.tasks.has(taskId))
-      // a pass over all groups ends before the next one begins: however often they change, each look costs one portion
+      // A pass over all groups ends before the next one begins. So each look costs one portion, however often they change.
       if (!areGroupsStale || !groups.isSettled()) return
       areGroupsStale = false
       groups.replace(shownGroups(store.groups.list()))
@@ -106,7 +106,7 @@ export function createLists(store: Store, self: PartyId, log: Log): Lists {
 
 const keyOf = ({ groupId, epochId }: GroupPublic): string => `${groupId} ${toHex(epochId)}`
 
-/** From old to new. Where there are too many, those that sign stay before those that do not. */
+/** From old to new. If there are too many, those that sign are kept before those that do not. */
 function shownGroups(all: readonly GroupPublic[]): readonly string[] {
   const rank = ({ status }: GroupPublic): number => (status === "ACTIVE" ? 1 : 0)
   const kept =

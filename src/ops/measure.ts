@@ -1,4 +1,4 @@
-/** What happens in a node, put into measurements: who sees something calls one of these; what only lies somewhere is collected. */
+/** Turns what happens in a node into measurements: code that sees an event calls a function here, and present states are collected. */
 import { readdirSync, statSync } from "node:fs"
 import { build } from "../build.ts"
 import type { Tried } from "../callback/ask.ts"
@@ -57,7 +57,7 @@ export function measureReadiness(metrics: Metrics, items: readonly ReadinessItem
   for (const { name, state } of items) metrics.set("cosigner_ready_item", { item: name }, state === "ok" ? 1 : 0)
 }
 
-/** Present states, looked up when somebody asks. */
+/** Present states, read when somebody asks for them. */
 export function collect(metrics: Metrics, view: NodeView, delay: Delay, nowMs: number): void {
   collectLink(metrics, view)
   collectStore(metrics, view, nowMs)
@@ -135,7 +135,7 @@ function countedBy<T>(list: readonly T[], keyOf: (t: T) => string): ReadonlyMap<
   return counts
 }
 
-/** 0 when the file cannot be looked at: whether it is there is the store probe's. */
+/** 0 if the file cannot be read; the store probe reports whether it exists. */
 export function sizeOf(path: string): number {
   try {
     return statSync(path).size

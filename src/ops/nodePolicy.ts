@@ -1,19 +1,19 @@
-/** What decides on a node's tasks at this moment: the policy of its file, or of the bundle that it follows, and what waits beside that. */
+/** The policy that decides about a node's tasks at this moment: that of its file, or of the bundle that it follows, and a version that waits. */
 import type { Startable } from "../config/startup.ts"
 import type { RulesInForce } from "../tasks/policyRequest.ts"
 import { type AskedServers, withWaiting } from "./callbacks.ts"
 import { type Demands, demandsOf } from "./operationOrders.ts"
 
 export interface NodePolicy extends AskedServers, RulesInForce {
-  /** What the host needs orders of people for, by what is in force and by what waits. */
+  /** The operations of the host that need orders of people, by the policy in force and by one that waits. */
   readonly demands: readonly Demands[]
-  /** Its callback servers count at once; those of the host's own file from the next start on. */
+  /** Callback servers of a bundle count at once; those of the host's own file only from the next start on. */
   readonly isOfBundle: boolean
 }
 
 type PolicySource = Pick<Startable, "config" | "callback">
 
-/** Of a configuration; `waiting` is that of a version that waits. */
+/** The policy of a configuration; `waiting` is the configuration of a version that waits. */
 export function policyOf(startable: PolicySource, waiting?: PolicySource): NodePolicy {
   const asked = ({ config, callback }: PolicySource): AskedServers => ({
     servers: callback.servers,

@@ -1,6 +1,6 @@
 /**
- * The journal as tasks use it, observed in one place: each decision and each end is told once to the measurements, each step
- * to the trace, with ids, states and rules. What did not become durable is not told.
+ * The journal as tasks use it, observed in one place. It reports each decision and each end once to the measurements, and each step
+ * to the trace, with ids, states and rules. It does not report what did not become durable.
  */
 import { toHex } from "../bytes.ts"
 import type { Log, LogFields } from "../log.ts"
@@ -8,7 +8,7 @@ import type { Verdict } from "../policy/verdict.ts"
 import type { TaskPort, TaskRecord } from "../tasks/ports.ts"
 
 interface JournalObserver {
-  /** After each change of a task that stands. */
+  /** Called after each durable change of a task. */
   changed(taskId: string, isNew: boolean): void
   /** Once per task. */
   decided(verdict: Verdict): void
@@ -30,7 +30,7 @@ export function observedJournal(port: TaskPort, observer: JournalObserver, log: 
     },
     forsake: (taskId) => port.forsake(taskId),
     async approve(taskId, nowMs, decide, events) {
-      // A task that was decided before keeps its verdict, and is not counted again.
+      // A task that was decided earlier keeps its verdict, and is not counted again.
       let isNew = false
       const decideOnce: typeof decide = (usage, isSpent) => {
         isNew = true

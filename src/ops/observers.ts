@@ -1,4 +1,4 @@
-/** Who is told what happens in the node. Each observer keeps its part of what is later shown. */
+/** The observers that are told what happens in the node. Each keeps its part of what is shown later. */
 import type { Tried } from "../callback/ask.ts"
 import type { Sent } from "../events/sender.ts"
 import type { Log } from "../log.ts"
@@ -30,7 +30,7 @@ export interface Observers {
 export interface Observed {
   readonly ended: Readonly<EndedCounts>
   readonly provenMs: () => number | undefined
-  /** Of the last commit that stands, by `clock`. */
+  /** Time of the last durable commit, by `clock`. */
   readonly writtenAt: () => number | undefined
   readonly openSessions: () => Iterable<SessionInProgress>
 }
@@ -113,7 +113,7 @@ const rounded = (ms: number): number => Math.round(ms * 100) / 100
 
 const codeOf = (answer: Tried["answer"]) => (answer.kind === "failed" ? { code: answer.code } : {})
 
-/** Of earlier runs: the last signature, or the last check-up that every active share passed. */
+/** From earlier runs: the last signature, or the last check-up that every active share passed. */
 function lastProof(store: Store): number | undefined {
   const signed = store.tasks.list({ state: "completed", type: "KeySign", limit: 1 })[0]?.updatedMs
   const checked = store.groups

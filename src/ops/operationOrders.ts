@@ -1,6 +1,6 @@
 /**
- * Whether people have ordered what the host is about to do (approvals.md 7): so many different members of each group that the
- * configuration in force names, each by an order for this node, this operation and these groups or this backup, once.
+ * Checks that people have ordered an operation of the host (approvals.md 7): the required number of different members of each group that
+ * the configuration in force names, each by an order for this node, this operation and these groups or this backup, used once.
  */
 import { problemOfSigned, type SignedStatement } from "../approvals/approver.ts"
 import { NAMESPACE_OF, type Order, type OrderKind, readOrder, readSignedOrder } from "../approvals/order.ts"
@@ -19,7 +19,7 @@ interface OrderMoment {
   readonly nowMs: number
 }
 
-/** The order of a text, for this node and in its time; its signature is not looked at. */
+/** The order in a text, if it is for this node and in time. Does not verify its signature. */
 export function orderIn({ statement }: SignedStatement, { nodeId, nowMs }: OrderMoment): Order | Unfit {
   const order = readOrder(statement)
   if (isUnfit(order)) return order
@@ -30,7 +30,7 @@ export function orderIn({ statement }: SignedStatement, { nodeId, nowMs }: Order
   return order
 }
 
-/** Undefined where the person whom the order names signed it, by the key that `people` have of them. */
+/** Undefined if the person that the order names signed it, with the key that `people` have for them. */
 export function problemOfSigner(signed: SignedStatement, order: Order, people: People): string | undefined {
   const approver = people.approvers.get(order.approver)
   if (approver === undefined) return `this node knows no approver ${order.approver}`
@@ -39,7 +39,7 @@ export function problemOfSigner(signed: SignedStatement, order: Order, people: P
 
 // ---- operations of the host --------------------------------------------------------------------------------------------
 
-/** What one configuration demands. */
+/** The demands of one configuration. */
 export interface Demands {
   readonly entries: readonly OperationEntry[]
   readonly people: People
@@ -52,7 +52,7 @@ export const demandsOf = (config: DemandingConfig): Demands => ({
   people: config.embedded_risk_control_rules.names.people,
 })
 
-/** What is to be done. */
+/** The operation to be carried out. */
 export interface Operation extends OrderMoment {
   readonly kind: OperationKind
   readonly about: string
@@ -66,8 +66,8 @@ export const isDemanded = (kind: OperationKind, demands: readonly Demands[]): bo
   demands.some(({ entries }) => entries.some((one) => one.for.includes(WORD_OF[kind])))
 
 /**
- * The orders that fulfil what every configuration demands; none where none demands anything. Throws E-APR-006 for an order that does
- * not count, E-APR-005 for people who are missing. `demands`: first what is in force, then what waits beside it.
+ * The orders that fulfil the demands of every configuration; none if there are no demands. Throws E-APR-006 for an order that does
+ * not count, E-APR-005 if people are missing. `demands`: first those in force, then those of a version that waits.
  */
 export function demandedOrders(
   operation: Operation,
@@ -87,7 +87,7 @@ export function demandedOrders(
     for (const { for: operations, group, min } of entries) {
       if (!operations.includes(WORD_OF[kind])) continue
       const members = (people.groups.get(group) ?? []).filter((name) => by.has(name))
-      // a member that a list names twice is one person
+      // A member that a list names twice is one person.
       const agreed = [...new Set(members)].sort()
       if (agreed.length < min) throw new CosignerError("E-APR-005", { operation: kind, group, min, agreed })
     }
@@ -120,7 +120,7 @@ export const spentOf = ({ nonce, approver, notAfter }: Order): SpentOrder => ({
   notAfterMs: notAfter * 1000,
 })
 
-/** Each counts once: durable when this returns, with a leaf that names who ordered it. Throws E-APR-006 for one that was used. */
+/** Spends the orders: durable when this returns, with a leaf that names who ordered. Throws E-APR-006 for an order that was used before. */
 export function spendOrders(
   { spentOrders, audit }: Pick<Store, "spentOrders" | "audit">,
   { kind, about, nowMs }: Operation,

@@ -1,6 +1,6 @@
 /**
- * How a node is watched: measurements, readiness, the status port, InfluxDB. It looks at the node through functions and is
- * told what happens; nothing of the node waits for it, and without it the node would sign the same.
+ * How a node is watched: measurements, readiness, the status port, InfluxDB. It reads the node through functions and is
+ * told what happens. Nothing in the node waits for it, and without it the node would sign in the same way.
  */
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import type { Config } from "../config/config.ts"
@@ -45,7 +45,7 @@ import type { NodeView } from "./view.ts"
 
 interface WaasTold {
   readonly tell: (readiness: Readiness) => void
-  /** Tasks that may be in work at one time. */
+  /** The most tasks that may be in progress at once. */
   readonly mostTasks: number
 }
 
@@ -53,9 +53,9 @@ type GivenView = Omit<NodeView, "self" | "store" | "environment" | "provenMs">
 
 export interface Operations {
   readonly observers: Observers
-  /** Where the status port is, as `status.listen` writes it; undefined while it is off. */
+  /** The address of the status port, as `status.listen` writes it; undefined if it is off. */
   readonly address: string | undefined
-  /** Begins to look, once the node is there to be looked at; WaaS is told what readiness comes to. */
+  /** Begins to watch once the node can be read; WaaS is told the resulting readiness. */
   begin(view: GivenView, waas: WaasTold): void
   /** Never rejects; takes at most a few seconds, whatever InfluxDB does. */
   stop(): Promise<void>
@@ -71,17 +71,17 @@ interface OperationsOptions extends Pick<Startable, "port" | "influx"> {
   readonly tickMs: number
 }
 
-/** For a last round of measurements at the end. */
+/** Time for a last round of measurements at the end. */
 const INFLUX_END_MS = 2_000
 const INFLUX_TIMEOUT_MS = 5_000
 const INFLUX_INTERVAL_MS = 10_000
-/** The event loop's delay is of a window of so many ticks. */
+/** The event loop's delay is measured over a window of this many ticks. */
 const WINDOW_TICKS = 10
 const BACKUP_LOOK_MS = 30_000
-/** Several check-ups may fail to come before their lack is an alarm. */
+/** Several check-ups may be missing before this is an alarm. */
 const MISSED_CHECKUPS = 3
 
-/** Opens the port, so that a place that is taken stops the start. Throws E-STA-001. */
+/** Opens the port first, so that an occupied address stops the start. Throws E-STA-001. */
 export async function openOperations(options: OperationsOptions): Promise<Operations> {
   const { config, port, influx: target, store, self, log, limits } = options
   const startedMs = Date.now()
@@ -135,7 +135,7 @@ export async function openOperations(options: OperationsOptions): Promise<Operat
   }
 }
 
-/** For what is looked up on a disk: asked again only when its answer is older than `forMs`. */
+/** Remembers a value read from a disk, and reads it again only when it is older than `forMs`. */
 function remembered<T>(ask: () => T, forMs: number, clock: () => number): () => T {
   let last: { readonly value: T; readonly at: number } | undefined
   return () => {
@@ -213,7 +213,7 @@ function look(parts: OperationsParts): Looking {
     return prometheusText(metrics.families(), parts.config.metrics.name_prefix)
   }
 
-  /** A bug in looking must not end what it looks at: the port says that nothing is known. */
+  /** A bug in watching must not end the node: the port then says that nothing is known. */
   function guardedTick(): void {
     try {
       tick()
@@ -276,7 +276,7 @@ function probesOf(parts: OperationsParts, onPing: (tookMs: number) => void): rea
   ]
 }
 
-/** Since when a share is here that could sign. */
+/** Since when the node has held a share that could sign. */
 function heldMs(store: Store): number | undefined {
   const active = store.groups.list().filter(({ status }) => status === "ACTIVE")
   return active.length === 0 ? undefined : Math.min(...active.map(({ createdMs }) => createdMs))

@@ -1,6 +1,6 @@
 /**
- * What people order a node to do by their signatures (approvals/order.ts), whoever carries these: an approver freezes, owners of the
- * policy unfreeze and veto. The node looks at its own file alone, and each order counts once.
+ * Orders that people sign for a node (approvals/order.ts), whoever carries them: an approver freezes, owners of the
+ * policy unfreeze and veto. The node relies only on its own file, and each order counts once.
  */
 import type { SignedStatement } from "../approvals/approver.ts"
 import { type Order, type OrderKind, readSignedOrder } from "../approvals/order.ts"
@@ -20,7 +20,7 @@ interface OrderParts {
   readonly nodeId: string
   readonly store: Pick<Store, "policies" | "spentOrders">
   readonly freezing: Freezing
-  /** Of the policy in force. */
+  /** The people of the policy in force. */
   readonly people: () => People
   readonly log: Log
   readonly now: () => number
@@ -29,22 +29,22 @@ interface OrderParts {
 }
 
 export interface Orders {
-  /** Throws E-POL-007 for what does not count, and what the order meets. */
+  /** Throws E-POL-007 for an order that does not count, and the error of carrying it out. */
   take(text: string): Shown
-  /** One that WaaS brought. Never throws: what does not count is told to the log, and so many a minute are looked at. */
+  /** Takes an order from WaaS. Never throws: an order that does not count goes to the log. Only a bounded number is examined. */
   onOrder(text: string): void
 }
 
-/** Verifying costs: a WaaS that floods with orders gets no further than this. */
+/** Verifying costs time: this bounds a WaaS that floods the node with orders. */
 const FROM_AFAR = { burst: 20, perSecond: 0.2 }
 
-/** Those that the node carries out itself. */
+/** The kinds of orders that the node carries out itself. */
 type NodeOrder = Order & { readonly kind: Exclude<OrderKind, "export-share" | "restore"> }
 
 const isForNode = (order: Order): order is NodeOrder => order.kind !== "export-share" && order.kind !== "restore"
 
 export function ordersOf(parts: OrderParts): Orders {
-  /** Owners who said that a freeze be lifted, until their words end. */
+  /** For each freeze the owners who ordered that it be lifted, until their orders expire. */
   const unfreezing = new Map<string, Map<string, number>>()
   const bucket = new TokenBucket(FROM_AFAR, parts.clock())
   const carriedOut = (text: string): Shown => {
@@ -81,11 +81,11 @@ function signedOrder(text: string): SignedStatement {
 
 const no = (problem: string): CosignerError => new CosignerError("E-POL-007", { problem })
 
-/** Cheap comparisons first; then it is spent, so that it counts once whatever follows. */
+/** Makes the cheap comparisons first. Then it spends the order, so that it counts once whatever follows. */
 function verified(signed: SignedStatement, { nodeId, store, people, now }: OrderParts): NodeOrder {
   const order = orderIn(signed, { nodeId, nowMs: now() })
   if (isUnfit(order)) throw no(order.problem)
-  // before it is spent: whoever carries one must not be able to use it up
+  // This check comes before spending: a carrier must not be able to use an order up.
   if (!isForNode(order)) throw no(`it is given to cosigner ${order.kind === "restore" ? "backup restore" : order.kind}`)
   const problem = problemOfSigner(signed, order, people())
   if (problem !== undefined) throw no(problem)
@@ -95,7 +95,7 @@ function verified(signed: SignedStatement, { nodeId, store, people, now }: Order
   return order
 }
 
-/** The terms of the policy in force. Throws E-POL-007 for who is none of its owners. */
+/** The terms of the policy in force. Throws E-POL-007 if the approver is not one of its owners. */
 function requireOwner({ approver }: Order, { policies }: OrderParts["store"], people: People): BundleTerms {
   const { followed } = policies
   if (followed === undefined) throw no("this node follows no policy bundle, so nobody owns its policy")
@@ -118,7 +118,7 @@ function unfreeze(
 ): Shown {
   const { unfreezeMin, owners } = requireOwner(order, store, people())
   const { about } = order
-  // whoever is no owner any more has no word left
+  // The order of a person who is no longer an owner does not count.
   const isOwner = (name: string): boolean => people().groups.get(owners)?.includes(name) === true
   const before = [...(words.get(about) ?? [])].filter(([name, untilMs]) => untilMs > now() && isOwner(name))
   const said = new Map(before)

@@ -1,4 +1,4 @@
-/** What a node says of itself at its start: the rules and servers that it has, and what the last run left behind. */
+/** The lines that a node logs at its start: its rules and servers, and what the last run left behind. */
 import { fingerprintOf } from "../approvals/sshKey.ts"
 import type { Startable } from "../config/startup.ts"
 import type { Log } from "../log.ts"
@@ -16,14 +16,14 @@ export function tellRules(rules: Rules, log: Log): void {
   }
 }
 
-/** Each server that every task needs the word of, as a person looks for it after an edit of the file. */
+/** Each server whose answer every task needs, for a person who checks an edit of the file. */
 export function tellCallbacks(servers: Startable["callback"]["servers"], log: Log): void {
   log.info("Callback Servers:")
   if (servers.length === 0) log.info("|__ none")
   for (const { address, version } of servers) log.info(`|__ ${address} (version ${version})`)
 }
 
-/** What the last process left behind: said once, because it raises counters that can block a peer (threshold.md 2.5 rule 9). */
+/** What the last process left behind. It is logged once, because it raises counters that can block a peer (threshold.md 2.5 rule 9). */
 export function tellRecovery(store: Store, log: Log): void {
   const { sessions, checks } = store.recovery
   if (sessions.length > 0)

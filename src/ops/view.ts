@@ -1,4 +1,4 @@
-/** What operations see of the rest of the node: functions that only look. The daemon gives them. */
+/** What operations can read of the rest of the node: functions without side effects. The daemon supplies them. */
 
 import type { WitnessState } from "../audit/witnessing.ts"
 import type { ServerState } from "../callback/monitor.ts"
@@ -23,8 +23,8 @@ export interface NodeView {
   readonly waitingKeys: () => readonly string[]
   readonly rulesEnabled: () => boolean
   readonly witnesses: () => WitnessState
-  /** Of the last backup, ms since 1970; undefined: none is known. */
+  /** Time of the last backup, ms since 1970; undefined: none is known. */
   readonly backupMs: () => number | undefined
-  /** When a share of this node was last seen to sign, by a task or a check-up. */
+  /** When a share of this node last signed, for a task or a check-up. */
   readonly provenMs: () => number | undefined
 }

@@ -1,4 +1,4 @@
-/** The WaaS that this process follows: the key of the moment, and what was seen of how far that WaaS has come. */
+/** The WaaS that this process follows: its key at this moment, and how far that WaaS has come as far as this node has seen. */
 import { type Bytes, toHex } from "../bytes.ts"
 import { describe } from "../errors.ts"
 import type { FollowedMemory } from "../link/options.ts"
@@ -30,7 +30,7 @@ export class WaasInForce implements FollowedMemory {
     this.#store.waas.follow(this.#key, token)
   }
 
-  /** Durable first; from then on nothing counts that the key before has signed. */
+  /** Records it durably first. From then on nothing counts that the previous key has signed. */
   trust(key: Bytes, nowMs: number): Shown {
     const shown = trustWaas(this.#store, key, this.#key, nowMs)
     this.#key = key

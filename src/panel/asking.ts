@@ -1,6 +1,6 @@
 /**
- * What every listener for people asks of a request before it answers, and the headers of its answers. It is for this machine, so
- * that the Host header names this machine; pages of other sites get nothing; and what may be asked is closed.
+ * The checks that every listener for people makes before it answers, and the headers of its answers. A listener serves this machine, so
+ * the Host header must name this machine. Pages of other sites get nothing, and requests are closed.
  */
 import { timingSafeEqual } from "node:crypto"
 import type { Static, TObject, TSchema } from "@sinclair/typebox"
@@ -23,7 +23,7 @@ export const json = (body: string, status = 200): Response => new Response(body,
 export const refusal = (status: number, code: string, message: string, next: string): Response =>
   json(JSON.stringify({ code, message, next }), status)
 
-/** So long that a reader who keeps to it is within bounds again, seconds. */
+/** Seconds after which a reader is within bounds again. */
 const RETRY_AFTER = "1"
 
 export function tooMany(message: string, next: string, retryAfter = RETRY_AFTER): Response {
@@ -32,7 +32,7 @@ export function tooMany(message: string, next: string, retryAfter = RETRY_AFTER)
   return refused
 }
 
-/** A web page under another name that resolves to this machine would ask under that name. */
+/** Refuses other host names: a web page under another name that resolves to this machine would send that name. */
 export function wrongHost(listen: Listen, request: Request): Response | undefined {
   if (listen.kind === "unix" || isOurHost(request.headers.get("host") ?? "")) return undefined
   return refusal(421, "wrong_host", "the Host header names another machine", "ask by 127.0.0.1, [::1] or localhost")
@@ -40,7 +40,7 @@ export function wrongHost(listen: Listen, request: Request): Response | undefine
 
 const isOurHost = (host: string): boolean => /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?$/i.test(host)
 
-/** A page of another site, or of another port of this machine, made the browser ask. */
+/** Refuses requests that a page of another site, or of another port of this machine, made the browser send. */
 export function otherSite(request: Request): Response | undefined {
   const site = request.headers.get("sec-fetch-site")
   if (site !== "cross-site" && site !== "same-site") return undefined
@@ -51,20 +51,20 @@ export function otherSite(request: Request): Response | undefined {
 export const bearerOf = (request: Request): string | undefined =>
   /^Bearer ([\x21-\x7e]{1,512})$/i.exec(request.headers.get("authorization") ?? "")?.[1]
 
-/** Whether the request carries the token, of which this is the digest. */
+/** Whether the request carries the token with this digest. */
 export const hasToken = (request: Request, token: Bytes): boolean => isToken(bearerOf(request) ?? "", token)
 
-/** In a time that tells nothing of the token. */
+/** Takes the same time whatever the token. */
 export const isToken = (given: string, token: Bytes): boolean => timingSafeEqual(digestOf(utf8(given)), token)
 
-/** The path of an absolute URL, without a full parse: this is asked for every request. */
+/** The path of an absolute URL, without a full parse, because it is needed for every request. */
 export function pathOf(url: string): string {
   const from = url.indexOf("/", url.indexOf("://") + 3)
   const to = url.indexOf("?", from)
   return from < 0 ? "/" : url.slice(from, to < 0 ? undefined : to)
 }
 
-/** The query with its defaults, or what is wrong with it. Closed: a word that is not known is refused. */
+/** The query with its defaults, or what is wrong with it. Closed: an unknown name is refused. */
 export function readQuery<S extends TObject>(schema: S, request: Request): Static<S> | string {
   const fields = new Map(Object.entries<TSchema>(schema.properties))
   const raw: Record<string, unknown> = {}

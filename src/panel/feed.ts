@@ -1,52 +1,52 @@
 /**
- * The main thread's side of a list that a page shows: which documents are to be told anew, and how many of them at
- * one look. It is driven by what changes, never by who asks, so that a question costs the main thread nothing.
+ * The main thread's side of a list that a page shows: which documents must be sent again, and how many of them at
+ * one look. Changes drive it, never requests, so a request costs the main thread nothing.
  */
 import { codeField, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 
-/** A document as a page shows it: checked JSON, and what it can be asked for by. */
+/** A document as a page shows it: checked JSON, and the labels by which it can be found. */
 export interface Listed {
   readonly text: string
   readonly labels: Readonly<Record<string, string>>
 }
 
-/** What a shelf is to change. `order` grows from old to new. */
+/** The changes to a shelf. `order` grows from old to new. */
 export interface ShelfChange {
   readonly put: readonly (Listed & { readonly key: string; readonly order: number })[]
   readonly gone: readonly string[]
 }
 
 export interface Feed {
-  /** A new one, the newest of all. */
+  /** Adds a new entry, the newest of all. */
   added(key: string): void
-  /** Told at the next look, if it is among those that are shown. */
+  /** Sends it at the next look, if it is among those that are shown. */
   changed(key: string): void
-  /** The whole list, from old to new; told bit by bit, newest first. */
+  /** Replaces the whole list, from old to new; it is sent bit by bit, newest first. */
   replace(keys: readonly string[]): void
-  /** Everything once more: whoever was told has forgotten it. */
+  /** Sends everything once more, because the receiver has forgotten it. */
   again(): void
-  /** Keys that are no more. */
+  /** Drops keys that no longer exist. */
   dropUnless(exists: (key: string) => boolean): void
-  /** Whether everything was told. */
+  /** Whether everything was sent. */
   isSettled(): boolean
   /** Whether it is among those that are shown. */
   has(key: string): boolean
-  /** The next portion. Never throws: a document that cannot be made is left out, and said once. */
+  /** The next portion. Never throws: a document that cannot be made is left out, and reported once. */
   next(): ShelfChange
-  /** The same for documents that take their time: these keys are made and given. What changes meanwhile is told again. */
+  /** The same for documents that take time: the caller makes these keys and gives them back. Changes meanwhile are sent again. */
   take(): readonly string[]
-  /** undefined: it is no more. */
+  /** undefined: the document no longer exists. */
   give(made: ReadonlyMap<string, Listed | undefined>): ShelfChange
 }
 
 export interface FeedOptions {
   readonly name: string
-  /** More than these are not kept; the oldest go. */
+  /** No more than these are kept; the oldest are dropped. */
   readonly most: number
-  /** Documents at one look, and how much text; the first is told whatever its size. */
+  /** Documents at one look, and their characters; the first one is sent whatever its size. */
   readonly portion: { readonly documents: number; readonly characters: number }
-  /** Called once a portion of `next`: what makes its documents; undefined for one that is no more. */
+  /** Called once per portion of `next`. Returns the function that makes documents; it gives undefined for one that no longer exists. */
   readonly open?: () => (key: string) => Listed | undefined
   readonly log: Log
 }
@@ -58,9 +58,9 @@ class PortFeed implements Feed {
   /** From old to new. */
   readonly #orders = new Map<string, number>()
   #top = 0
-  /** Changed since it was told, in the order of the changes. */
+  /** Keys that changed since they were sent, in the order of the changes. */
   readonly #fresh = new Set<string>()
-  /** To be told when nothing is fresh; the next one last. */
+  /** Keys to be sent when nothing is fresh; the next one is last. */
   #backlog: string[] = []
   #gone: string[] = []
   #isTold = false
@@ -78,7 +78,7 @@ class PortFeed implements Feed {
 
   changed(key: string): void {
     if (!this.#orders.has(key)) return
-    // behind those that changed before it
+    // Puts it behind those that changed before it.
     this.#fresh.delete(key)
     this.#fresh.add(key)
   }

@@ -1,4 +1,4 @@
-/** Text as markup, where a page is made here and not by its script. */
+/** Escapes text for markup, where a page is made here and not by its script. */
 
 const ENTITIES: Readonly<Record<string, string>> = {
   "&": "&amp;",

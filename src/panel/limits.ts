@@ -1,7 +1,7 @@
 /**
- * How much of a page one client may take, and all of them together. On loopback a client is its connection: the
- * listener learns nothing else of it. Long answers have a budget of their own, so that whoever reads lists all day does not keep
- * the readiness probe from its answer.
+ * How much of a page's answers one client may take, and all clients together. On loopback a client is its connection, because the
+ * listener learns nothing else about it. Long answers have a budget of their own, so that a client that reads lists all day does not
+ * keep the readiness probe from its answer.
  */
 import { type BucketRate, TokenBucket } from "../tokenBucket.ts"
 
@@ -19,12 +19,12 @@ export const PORT_RATES: Readonly<Record<Weight, Rates>> = {
 }
 const MOST_CLIENTS = 1_024
 
-/** Whether the answer is within bounds; `client` is undefined where clients cannot be told apart. */
+/** Whether the answer is within bounds; `client` is undefined if clients cannot be distinguished. */
 type Admit = (client: string | undefined, weight: Weight, nowMs: number) => boolean
 
 export function createLimits(rates = PORT_RATES, mostClients = MOST_CLIENTS): Admit {
   const all = new Map<Weight, TokenBucket>()
-  /** By client and weight; the one that asked last stands last. */
+  /** By client and weight; the one that asked last comes last. */
   const clients = new Map<string, TokenBucket>()
 
   return (client, weight, nowMs) => {

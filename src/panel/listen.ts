@@ -1,4 +1,4 @@
-/** Where a listener for people is: on this machine alone. And its token, of which the digest alone is kept. */
+/** The address of a listener for people, which must be on this machine, and its token, of which only the digest is kept. */
 import { createHash } from "node:crypto"
 import { type Bytes, copy, utf8 } from "../bytes.ts"
 import { readPrivate, UnusableFile } from "../files.ts"
@@ -9,10 +9,10 @@ export type Listen =
   | { readonly kind: "unix"; readonly path: string }
 
 const MAX_PORT = 65_535
-/** Of a socket's address on Linux, without its last byte. */
+/** Length of a socket's address on Linux, without its last byte. */
 const MAX_SOCKET_PATH = 107
 
-/** `127.0.0.1:11040`, `localhost:...`, `[::1]:...` or `unix:PATH`; port 0 takes a free one. Or why it is none of them. */
+/** `127.0.0.1:11040`, `localhost:...`, `[::1]:...` or `unix:PATH`; port 0 takes a free one. For other text returns why it is none of them. */
 export function listenIn(text: string): Listen | string {
   if (text.startsWith("unix:")) {
     const path = text.slice("unix:".length)
@@ -37,7 +37,7 @@ export function listenText(listen: Listen, port = listen.kind === "tcp" ? listen
 const MAX_TOKEN_FILE = 1024
 const TOKEN = /^[\x21-\x7e]{16,512}$/
 
-/** One line, which the caller disposes; or why the file cannot be used. */
+/** The one line of the file, which the caller disposes; or why the file cannot be used. */
 export function tokenIn(path: string): Secret | string {
   try {
     using file = readPrivate(path, MAX_TOKEN_FILE)
@@ -51,5 +51,5 @@ export function tokenIn(path: string): Secret | string {
   }
 }
 
-/** All that a listener keeps of a token. Digests have one length, whatever is guessed. */
+/** A listener keeps only this digest of a token. Digests have one length, whatever a client guesses. */
 export const digestOf = (token: Uint8Array): Bytes => copy(createHash("sha256").update(token).digest())

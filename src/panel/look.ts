@@ -1,5 +1,5 @@
 /**
- * The look of the pages and the helpers of their scripts, as text that is built into the program; and how text becomes markup
+ * The style of the pages and the helpers of their scripts, as text that is built into the program; and how text becomes markup
  * where a page is made here.
  */
 import { createHash } from "node:crypto"
@@ -11,7 +11,7 @@ export const scriptOf = (own: string): string => `${kit}${own}`
 
 const digestSource = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`
 
-/** The policy of a page whose script and style stand in it: these run, named by their digests, and nothing else does. */
+/** The content policy of a page that contains its script and style: only these run, named by their digests. */
 export const policyOf = (script: string, style: string): string =>
   [
     "default-src 'none'",

@@ -1,6 +1,6 @@
 /**
- * The words that documents of the pages are described with. Every field is named on purpose; nothing is passed through whole, so
- * that no secret can slip in, and nothing leaves that is not exactly what its schema says.
+ * Building blocks for the schemas of the pages' documents. Every field is named on purpose. Nothing is passed through whole, so
+ * no secret can slip in, and nothing leaves that is not exactly as its schema says.
  */
 import { type TSchema, Type } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
@@ -26,10 +26,10 @@ export const atMost = (most: number, fallback: number) => ({
 })
 export const nextSkip = orNull(count("skip of the next page; null: there is none."))
 
-/** Cut where a schema would refuse it: a long text must not take the whole document away. */
+/** Cuts text that a schema would refuse: a long text must not remove the whole document. */
 export const cut = (text: string, most = 4096): string => (text.length <= most ? text : `${text.slice(0, most - 3)}...`)
 
-/** The document itself, if it is exactly what its schema says: no field more, and none of another kind. */
+/** The document itself, if it is exactly as its schema says: no additional field, and none of another type. */
 export function checked<T>(schema: TSchema, document: T): T {
   if (Value.Check(schema, document)) return document
   const first = Value.Errors(schema, document).First()

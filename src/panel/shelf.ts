@@ -13,7 +13,7 @@ export interface Shelf {
 
 type Shelved = Listed & { readonly order: number }
 
-/** Beyond `mostCharacters` the oldest go, so that long documents cannot take the memory of the process. */
+/** Beyond `mostCharacters` the oldest are dropped, so that long documents cannot use up the memory of the process. */
 export function createShelf(mostCharacters: number): Shelf {
   const entries = new Map<string, Shelved>()
   let characters = 0

@@ -1,9 +1,9 @@
-/** The name of a Unix socket before somebody listens there: what a killed node left behind goes, everything else stays. */
+/** Frees the name of a Unix socket before a process listens there: removes a socket that a killed node left behind, and nothing else. */
 import { lstatSync, unlinkSync } from "node:fs"
 import { connect } from "node:net"
 import { errnoOf } from "../files.ts"
 
-/** A socket that a killed node left behind; one that somebody listens on stays, and so does anything else. */
+/** Removes a socket that a killed node left behind. A socket that somebody listens on stays, and so does any other file. */
 export async function removeStale(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (found === undefined) return
@@ -13,7 +13,7 @@ export async function removeStale(path: string): Promise<void> {
       socket.destroy()
       resolve(true)
     })
-    // any other failure, of permission or of a queue that is full, does not show that nobody listens
+    // Any other failure, of permission or of a full queue, does not show that nobody listens.
     socket.on("error", (error) => resolve(errnoOf(error) !== "ECONNREFUSED"))
   })
   if (isAnswered) throw new Error("another process listens there")

@@ -1,6 +1,6 @@
 /**
- * The main thread's side of a page: starts the thread that listens, tells it what changed, and starts it again should it die.
- * The thread asks nothing: there is no message by which a question of a client could reach the main thread.
+ * The main thread's side of a page: starts the thread that listens, tells it what changed, and starts it again if it dies.
+ * The thread cannot ask: there is no message by which a client's request could reach the main thread.
  */
 import { type CosignerError, describe, errorText, placeIn } from "../errors.ts"
 import type { Log } from "../log.ts"
@@ -11,9 +11,9 @@ export type FromThread =
   { readonly kind: "opened"; readonly address: string } | { readonly kind: "refused"; readonly why: string }
 
 export interface PageThread<M> {
-  /** Where it listens; undefined where it does not. */
+  /** The address that it listens on; undefined if it does not listen. */
   readonly address: string | undefined
-  /** Nothing while there is no thread. */
+  /** Does nothing while there is no thread. */
   tell(message: M): void
   /** The next portion of each list. */
   tellLists(): void
@@ -24,30 +24,30 @@ export interface PageThread<M> {
 interface PageThreadOptions<M, L extends string> {
   /** The first message to each thread. */
   readonly open: M
-  /** Whether it says that it opened: a thread that listens nowhere is not waited for. */
+  /** Whether the thread reports that it opened: a thread that does not listen is not waited for. */
   readonly listens: boolean
   readonly feeds: readonly (readonly [list: L, feed: Feed])[]
   readonly changed: (list: L, change: ShelfChange) => M
   readonly spawn: () => Worker
   readonly log: Log
-  /** Said once it is open again after a death. */
+  /** Logged once it is open again after a death. */
   readonly againText: string
   readonly died: (reason: string) => CosignerError
   readonly notOpened: (why: string, cause: unknown) => CosignerError
 }
 
-/** After a death, ms; doubled with each that follows before it was open again, up to the cap. */
+/** Pause after a death, ms; doubled with each death before it is open again, up to the cap. */
 const RESTART_MS = 1_000
 const RESTART_CAP_MS = 60_000
 const OPEN_MS = 10_000
 
-/** Resolves when it is open. Throws what `notOpened` makes. */
+/** Resolves when it is open. Throws the error that `notOpened` makes. */
 export async function startPageThread<M, L extends string>(options: PageThreadOptions<M, L>): Promise<PageThread<M>> {
   const { open, listens, feeds, changed, log, spawn } = options
   let thread: Worker | undefined
   let isStopped = false
   let restart: ReturnType<typeof setTimeout> | undefined
-  /** Since it was last open. */
+  /** Deaths since it was last open. */
   let deaths = 0
   let wasOpen = !listens
   const first = Promise.withResolvers<string | undefined>()
@@ -59,7 +59,7 @@ export async function startPageThread<M, L extends string>(options: PageThreadOp
       if (thread !== worker || isStopped) return
       thread = undefined
       worker.terminate()
-      // one that was never open stops the start; nothing goes on without it
+      // A thread that was never open stops the start; nothing goes on without it.
       if (!wasOpen) return first.reject(reason)
       const death = options.died(reason)
       if (deaths++ === 0) log.error(describe(death), { code: death.code })

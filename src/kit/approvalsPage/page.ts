@@ -1,6 +1,6 @@
 /**
- * The approvals page: markup, style and script in one answer, none of it from elsewhere. The policy names script and style by their
- * digests, so that nothing else runs on it whatever text a task brings.
+ * The approvals page: markup, style and script in one answer, none of it from elsewhere. The content policy names script and style by
+ * their digests, so nothing else runs on the page, whatever text a task contains.
  */
 import { HEADERS } from "../../panel/asking.ts"
 import { policyOf, scriptOf, styleOf } from "../../panel/look.ts"

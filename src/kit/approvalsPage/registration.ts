@@ -1,6 +1,6 @@
 /**
- * A new passkey of an approver: its public half out of what the browser's device made, proven by a first signature. Nothing is
- * kept here: the outcome is the entry that the nodes' operator puts into their configuration.
+ * A new passkey of an approver: takes its public half from what the browser's device made, and has a first signature prove it. Nothing is
+ * stored here: the result is the entry that the nodes' operator adds to their configuration.
  */
 import { randomBytes } from "node:crypto"
 import { APPROVER_NAME } from "../../approvals/statement.ts"
@@ -21,7 +21,7 @@ const ATTESTED = 0x40
 const BEFORE_FLAGS = 32
 const COUNTER_BYTES = 4
 const AAGUID_BYTES = 16
-/** Of the two kinds of key that are read, the lengths of their COSE form. */
+/** The lengths of the COSE form of the two kinds of key that are accepted. */
 const KEY_LENGTHS = [77, 42] as const
 
 interface NewPasskey {
@@ -53,13 +53,13 @@ export function newPasskey(authenticatorData: Bytes, { origin, rpId }: PagePlace
 
 const FIRST_LINE = "cosigner passkey v1"
 
-/** What the new passkey signs to show that it does. */
+/** The statement that the new passkey signs to prove possession. */
 export const possessionStatement = (name: string, { credentialId }: Passkey): string =>
   `${FIRST_LINE}\nname: ${name}\ncredential: ${base64(credentialId)}\nnonce: ${toHex(randomBytes(16))}\n`
 
 const NONCE_LINE = /^nonce: [0-9a-f]{32}$/
 
-/** Undefined where the passkey signed that it is this one. */
+/** Undefined if the passkey signed that statement. */
 export function problemOfPossession(
   name: string,
   passkey: Passkey,
@@ -79,7 +79,7 @@ export function problemOfPossession(
 
 const base64Url = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url")
 
-/** As the nodes' configuration and the page's approvers file have it. */
+/** The entry for the nodes' configuration and the page's approvers file. */
 export const passkeyEntry = (name: string, { passkey, cose }: NewPasskey): string =>
   [
     "[[approvers]]",

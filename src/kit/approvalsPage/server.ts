@@ -1,9 +1,9 @@
 /**
- * The server of the approvals page, on the customer's own host: it reads each task itself, hands out the statement to sign, and
- * sends on only what verifies under a passkey of its own approvers file. It keeps nothing between two requests: what comes back is
- * held against the task read again.
+ * The server of the approvals page, on the customer's own host. It reads each task itself, gives out the statement to sign, and
+ * forwards only what verifies under a passkey of its own approvers file. It stores nothing between two requests: it compares
+ * what comes back with the task, which it reads again.
  *
- * A page in a browser is as good as the host that serves it. What it shields from is WaaS.
+ * A page in a browser is only as honest as the host that serves it. It protects against WaaS.
  */
 import type { Approver } from "../../approvals/approver.ts"
 import {
@@ -42,10 +42,10 @@ import {
 
 interface PageParts {
   readonly desk: Desk
-  /** Of the approvers file: those with a passkey of this page's origin sign here. */
+  /** From the approvers file: those with a passkey of this page's origin can sign here. */
   readonly approvers: () => readonly Approver[]
   readonly now: () => number
-  /** Told of a new passkey's entry, which stands on the page too. */
+  /** Called with a new passkey's entry, which the page shows too. */
   readonly onEntry: (entry: string) => void
 }
 
@@ -53,13 +53,13 @@ interface PageListen {
   readonly hostname: string
   readonly port: number
   readonly tls: { readonly cert: string; readonly key: string } | undefined
-  /** As browsers see the page; undefined is localhost with the port that was taken. */
+  /** The origin that browsers see; undefined is localhost with the port that was taken. */
   readonly origin: string | undefined
 }
 
 interface PageServer {
   readonly origin: string
-  /** That was really taken. */
+  /** The port that was really taken. */
   readonly port: number
   readonly stop: () => Promise<void>
 }
@@ -67,7 +67,7 @@ interface PageServer {
 const MAX_BODY = 2 * MAX_STATEMENT_BYTES
 const IDLE_SECONDS = 30
 const MOST_TASKS = 20
-/** Each question is one or more to WaaS; a page asks each ten seconds. */
+/** Each request causes one or more requests to WaaS; a page asks every ten seconds. */
 const RATE = { burst: 60, perSecond: 5 }
 
 /** Listens at once; port 0 takes a free one. */
@@ -89,7 +89,7 @@ export function servePage(parts: PageParts, { hostname, port, tls, origin }: Pag
 
 const placeOf = (origin: string): PagePlace => ({ origin, rpId: new URL(origin).hostname })
 
-/** What was asked cannot be had, and why; `status` is HTTP's. */
+/** Why a request is refused; `status` is HTTP's. */
 class PageRefusal extends Error {
   override readonly name = "PageRefusal"
   constructor(
@@ -112,11 +112,11 @@ function pageHandler(given: PageParts, place: PagePlace): (request: Request) => 
   const { host } = new URL(place.origin)
   return async (request) => {
     try {
-      // a name that somebody else's DNS leads here is not this page's, and neither is what another site posts
+      // Refuses a name that somebody else's DNS resolves to this host, and a post from another site.
       if (request.headers.get("host") !== host) throw new PageRefusal(421, `this page is ${parts.place.origin}`)
       const { pathname } = new URL(request.url)
       if (request.method === "GET" && pathname === "/") return new Response(PAGE, { headers: PAGE_HEADERS })
-      // before anything is counted: what another site asks must not use up what people may ask
+      // This comes before any counting: requests from other sites must not use up what people may ask.
       const stranger = otherSite(request)
       if (stranger !== undefined) return stranger
       if (!bucket.take(parts.now())) throw new PageRefusal(429, "more was asked than this page answers; wait a moment")
@@ -212,7 +212,7 @@ const shown = (waiting: WaitingTask): PageAnswer => ({
   said: saidOf(waiting),
 })
 
-/** Statements that WaaS tells of; which of them count the nodes decide. */
+/** Statements that WaaS reports; the nodes decide which of them count. */
 function saidOf({ signed }: WaitingTask): string {
   const said = signed.flatMap((one) => {
     const statement = readStatement(one.statement)

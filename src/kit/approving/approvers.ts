@@ -1,6 +1,6 @@
 /**
- * An approvers file: [[approvers]], [[approver_groups]] and [intent] as the nodes' configuration has them, in a file of their own, for
- * those who read, sign and verify elsewhere.
+ * An approvers file: [[approvers]], [[approver_groups]] and [intent] as in the nodes' configuration, in a file of their own, for
+ * programs that read, sign and verify elsewhere.
  */
 import { readAbis } from "../../config/abiFiles.ts"
 import { intentSchema } from "../../policy/intentTable.ts"

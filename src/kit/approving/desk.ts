@@ -1,6 +1,6 @@
 /**
- * What an approver's own program does with a task, whichever way it signs: the types of a task that waits and of where it comes
- * from, and the statement about it. Nothing here is WaaS's word but what says so.
+ * What an approver's own program does with a task, however the person signs: the types of a waiting task and of its source,
+ * and the statement about it. Only fields that say so rely on what WaaS states.
  */
 import { randomBytes } from "node:crypto"
 import type { SignedStatement } from "../../approvals/approver.ts"
@@ -15,30 +15,30 @@ export interface WaitingTask {
   readonly subject: StatementSubject
   /** What it does, one line for each effect, with the names of this program's own configuration. */
   readonly words: readonly string[]
-  /** What was taken at WaaS's word, and nobody here could check. */
+  /** What was taken from WaaS and could not be checked here. */
   readonly unverified: readonly string[]
-  /** Why its payload cannot be read; such a task can be rejected alone. */
+  /** Why its payload cannot be read; such a task can only be rejected. */
   readonly problem: string | undefined
-  /** What nodes wait for, as WaaS says: `the asker, 2 of treasury (ada)`. */
+  /** What nodes wait for, as WaaS states it: `the asker, 2 of treasury (ada)`. */
   readonly awaited: string
-  /** Signed statements about it that WaaS tells of. */
+  /** Signed statements about it that WaaS reports. */
   readonly signed: readonly SignedStatement[]
 }
 
-/** Where tasks come from, and where what is signed goes. */
+/** The source of tasks, and the receiver of what is signed. */
 export interface Desk {
   /** Newest first. */
   readonly waiting: (most: number) => Promise<readonly WaitingTask[]>
-  /** The tasks of a request that people have a say in; most have one. Throws E-CLI-052 where there is none. */
+  /** The tasks of a request that people decide about; most requests have one. Throws E-CLI-052 if there is none. */
   readonly open: (requestId: string) => Promise<readonly WaitingTask[]>
   readonly send: (requestId: string, signed: SignedStatement) => Promise<void>
 }
 
-/** A statement counts as long as its task waits, and never longer than this. */
+/** A statement is valid as long as its task waits, but never longer than this. */
 const MOST_SECONDS = 7 * 86_400
 const NONCE_BYTES = 16
 
-/** What a person is to sign; its nonce is new. */
+/** The statement for a person to sign, with a new nonce. */
 export function statementFor(
   { subject, task }: WaitingTask,
   decision: ApprovalDecision,

@@ -1,6 +1,6 @@
 /**
- * A task's document, read by an approver's own program with the decoders of the nodes: what it does in words, what the statement
- * about it says, and what had to be taken at WaaS's word.
+ * A task's document, read by an approver's own program with the decoders of the nodes: what it does in words, the contents of the
+ * statement about it, and what had to be taken from WaaS without a check.
  */
 import type { SignedStatement } from "../../approvals/approver.ts"
 import { readingLines, type StatementSubject } from "../../approvals/statement.ts"
@@ -18,7 +18,7 @@ import { subjectOf } from "../../tasks/subject.ts"
 import { decodeTask, type Task, taskDigest } from "../../wire/task.ts"
 import type { WaitingTask } from "./desk.ts"
 
-/** A task as WaaS hands it out. */
+/** A task as WaaS gives it out. */
 export interface HandedOut {
   readonly requestId: string
   readonly document: Bytes
@@ -28,14 +28,14 @@ export interface HandedOut {
   readonly signed: readonly SignedStatement[]
 }
 
-/** What of the approver's own knowledge bears on reading. */
+/** What the approver's program itself knows that matters for reading. */
 interface ReaderKnowledge {
   readonly settings: IntentSettings
   /** Root extended public keys that it accepts; empty where it names none. */
   readonly roots: readonly string[]
 }
 
-/** Throws E-CLI-032 for what is no task, or is of another root key than those that are known. */
+/** Throws E-CLI-032 if it is not a task, or has a root key other than the known ones. */
 export async function readHandedOut(given: HandedOut, knowledge: ReaderKnowledge): Promise<WaitingTask> {
   const { requestId, document, epoch, awaited, signed } = given
   const task = decodeTask(document)
@@ -62,10 +62,10 @@ export async function readHandedOut(given: HandedOut, knowledge: ReaderKnowledge
 
 const amiss = (what: string): CosignerError => new CosignerError("E-CLI-032", { what })
 
-/** Text of WaaS or of a payload, beside what is signed: it must not look like a line of its own. */
+/** Text of WaaS or of a payload, shown beside what is signed: it must not look like a line of its own. */
 const oneLine = (text: string): string => readingLines([text]).join("")
 
-/** As the statement says it, but with the names of this program's own file, and with notes. */
+/** The lines of the statement, but with the names of this program's own file, and with notes. */
 function wordsOf(task: Task, subject: StatementSubject, intents: Intents): readonly string[] {
   if (task.type !== "KeySign") return subject.reading
   const blind = task.messages.filter((_, i) => !intents.some(({ messages }) => messages.includes(i)))
@@ -73,7 +73,7 @@ function wordsOf(task: Task, subject: StatementSubject, intents: Intents): reado
   return readingLines([...intents.flatMap(({ text }) => text), ...unread.reading])
 }
 
-/** What stands in the task and no reading covers. */
+/** Contents of the task that no reading covers. */
 function unverifiedOf(task: Task, roots: readonly string[]): readonly string[] {
   if (task.type !== "KeySign") return ["who runs the nodes: compare each id with `cosigner info` on its host"]
   const isNamed = roots.length > 0

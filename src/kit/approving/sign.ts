@@ -1,4 +1,4 @@
-/** A person's word on a task: signed, and verified before it leaves, so that what nodes would not count is never sent. */
+/** Signs a person's statement about a task, and verifies it before it is sent, so that a statement that nodes would not count is never sent. */
 import type { Approver, SignedStatement } from "../../approvals/approver.ts"
 import { readSshKeyBlob } from "../../approvals/sshKey.ts"
 import { dearmorSshsig } from "../../approvals/sshsig.ts"
@@ -16,7 +16,7 @@ interface OwnWord {
   readonly decision: ApprovalDecision
   readonly approver: string
   readonly signer: SshSigner
-  /** Undefined where the approvers file is not at hand; then the signature is held against the signer's own key. */
+  /** Undefined if there is no approvers file; then the signature is checked with the signer's own key. */
   readonly people: People | undefined
   readonly nowMs: number
 }
@@ -30,16 +30,16 @@ export async function signWord(waiting: WaitingTask, word: OwnWord): Promise<Sig
   return counting({ statement, signature: { kind: "ssh", blob } }, waiting, approverOf(approver, key))
 }
 
-/** What was signed on another machine. */
+/** A statement that was signed on another machine. */
 interface Elsewhere {
   readonly statement: Bytes
   readonly armored: string
 }
 
-/** The key that a word must be of: one of the approvers file, or one that its owner names. */
+/** The key that must have signed: one of the approvers file, or one that its owner names. */
 type KnownKey = { readonly people: People } | { readonly publicKey: Bytes }
 
-/** What was signed elsewhere, brought back. Throws E-CLI-049 unless it is this decision on this task as it is read here. */
+/** Takes what was signed elsewhere. Throws E-CLI-049 unless it is this decision about this task as it is read here. */
 export function takenBack(
   waiting: WaitingTask,
   decision: ApprovalDecision,
@@ -59,7 +59,7 @@ const approverOf = (name: string, key: KnownKey): Approver =>
 
 const worthless = (why: string): CosignerError => new CosignerError("E-CLI-049", { why })
 
-/** By the nodes' own judgement. */
+/** Judges as the nodes do. */
 function counting(signed: SignedStatement, { subject }: WaitingTask, approver: Approver): SignedStatement {
   const word = wordOn(signed, subject, new Map([[approver.name, approver]]))
   if (isUnfit(word)) throw worthless(word.problem)
@@ -79,14 +79,14 @@ function ownKeyOf(name: string, publicKey: Bytes): Approver {
   return { name, keys: [{ kind: "ssh", ssh }] }
 }
 
-/** Of a statement that WaaS tells of: what it says, and whether this person said it as far as can be known here. */
+/** A statement that WaaS reports: what it says, and whether the named person signed it, as far as this program can know. */
 export interface HeardWord {
   readonly stated: ApprovalStatement
   /** Undefined without an approvers file. */
   readonly isVerified: boolean | undefined
 }
 
-/** What is no statement is left out. */
+/** Leaves out what is not a statement. */
 export function heardWords({ signed, subject }: WaitingTask, people: People | undefined): readonly HeardWord[] {
   return signed.flatMap((one) => {
     const stated = readStatement(one.statement)

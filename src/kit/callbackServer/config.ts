@@ -1,5 +1,5 @@
 /**
- * callback-server.toml: what the reference server allows, through the same front door as the node's configuration. An
+ * callback-server.toml: what the reference server allows. It is read through the same entry point as the node's configuration. An
  * absent section refuses its requests.
  */
 import { dirname, resolve } from "node:path"

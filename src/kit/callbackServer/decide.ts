@@ -1,7 +1,7 @@
 /**
- * What the reference server says to a request: approve, or reject with a reason. Pure. A signature is approved only if the
- * one digest to be signed is the hash of the raw transaction, and that transaction is one the lists allow; what extra_info
- * says in words is checked against it and never believed.
+ * How the reference server decides a request: approve, or reject with a reason. Pure. A signature is approved only if the
+ * one digest to be signed is the hash of the raw transaction, and the lists allow that transaction. The statements of extra_info
+ * are checked against the transaction and never trusted.
  */
 import { type Bytes, equal, fromHex, toHex } from "../../bytes.ts"
 import { formatDecimal, parseDecimal } from "../../intent/amount.ts"
@@ -25,7 +25,7 @@ export interface CallbackRequest {
   readonly extraInfo: Readonly<Record<string, unknown>>
 }
 
-/** Undefined approves; a text rejects and says why. */
+/** Undefined approves; a text rejects and gives the reason. */
 export function decide(rules: ReferenceRules, request: CallbackRequest): string | undefined {
   switch (request.type) {
     case 1:
@@ -41,10 +41,10 @@ export function decide(rules: ReferenceRules, request: CallbackRequest): string 
   }
 }
 
-/** Larger transactions are not what this server is for. */
+/** This server is not meant for larger transactions. */
 const MAX_RAW = 128 * 1024
 
-/** What a node reads in the raw transaction, sender aside; a text says why there is nothing to read. */
+/** What a node reads in the raw transaction, except the sender; a text says why it cannot be read. */
 export function readingOf({ extraInfo }: CallbackRequest): Reading | string {
   const rawText = at(extraInfo, "transaction", "raw_tx_info", "unsigned_raw_tx")
   const raw = typeof rawText === "string" && rawText.startsWith("0x") ? fromHex(rawText.slice(2)) : undefined
@@ -75,8 +75,8 @@ function decideSign(rules: ReferenceRules, request: CallbackRequest): string | u
 }
 
 /**
- * What the node says that it read must be what is read here, senders aside: these only the node derives. Its hash, which names the
- * signing session, must be the hash of just that.
+ * What the node states as its reading must equal the reading here, except for senders, which only the node can derive. The hash that it
+ * states, which names the signing session, must be the hash of exactly that reading.
  */
 function refusedIntent(reading: Reading, { detail, extraInfo }: CallbackRequest): string | undefined {
   const intent = at(extraInfo, "intent")
@@ -96,7 +96,7 @@ function refusedIntent(reading: Reading, { detail, extraInfo }: CallbackRequest)
     : "the intent hash is not that of what the node's intent shows"
 }
 
-/** The hash of the reading as its sender's; undefined where no sender, root key or path is named. */
+/** The hash of the reading with the stated sender; undefined if no sender, root key or path is stated. */
 function hashFor(reading: Reading, detail: CallbackRequest["detail"], from: unknown): string | undefined {
   const [sender, other] = Array.isArray(from) ? from : []
   const { root_pub_key: root, bip32_path_list: paths } = detail
@@ -111,7 +111,7 @@ function hashFor(reading: Reading, detail: CallbackRequest["detail"], from: unkn
   )
 }
 
-/** Here nobody derives the signer, so every account that waits for it has no name yet. */
+/** This server derives no signer, so every account that depends on it has no name yet. */
 const bySender = (effect: Effect, sender: string): Effect =>
   "from" in effect && typeof effect.from !== "string" ? { ...effect, from: sender } : effect
 
@@ -152,7 +152,7 @@ const refusedAmount = ({ amount, decimals, maxAmount }: AskedTransfer): string |
     ? undefined
     : `its amount of ${formatDecimal(amount, decimals)} is above the limit of ${formatDecimal(maxAmount, decimals)}`
 
-/** What people were shown must be what is signed: a screen that lies is a reason to stop. */
+/** What people were shown must be what is signed: a false display is a reason to reject. */
 function refusedWords({ to, amount, decimals }: AskedTransfer, extraInfo: unknown): string | undefined {
   const shownTo = at(extraInfo, "transaction", "destination", "account_output", "address")
   const shownAmount = at(extraInfo, "transaction", "destination", "account_output", "amount")

@@ -1,4 +1,4 @@
-/** Writes what a reference server needs: its RSA key pair and an annotated configuration. Never overwrites. */
+/** Writes the files of a reference server: its RSA key pair and an annotated configuration. Never overwrites. */
 import { generateKeyPairSync } from "node:crypto"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
@@ -36,7 +36,7 @@ export function initReferenceServer(dir: string, nodeKeyFile: string): Initialis
   return files
 }
 
-/** Exclusive: another process that was quicker is not overwritten either. */
+/** Exclusive: does not overwrite the file of another process that was quicker either. */
 function write(file: string, text: string, mode: number): void {
   try {
     writeNew(file, text, mode)

@@ -44,11 +44,11 @@ export function startReferenceServer(
   return Bun.serve({ ...listen, fetch: app.fetch, maxRequestBodySize: MAX_BODY, idleTimeout: IDLE_SECONDS })
 }
 
-/** A batch of the largest messages that a node signs, in base64 twice. */
+/** Room for a batch of the largest messages that a node signs, in base64 twice. */
 const MAX_BODY = 4 * 1024 * 1024
 const IDLE_SECONDS = 10
 
-/** `form` is what Elysia made of the body: a record of the form's fields, if it was a form. */
+/** `form` is Elysia's result for the body: a record of the form's fields, if it was a form. */
 function createAnswer(parts: ReferenceParts): (form: unknown) => Promise<globalThis.Response> {
   const seen = new SeenRequests()
   return async (form) => {
@@ -92,7 +92,7 @@ function respondTo(parts: ReferenceParts, seen: SeenRequests, body: string): Ser
     : { request_id, status: 0, action: "REJECT", error: refusal }
 }
 
-/** What would be signed, in the words of the node: whoever runs the server sees what it decides on. */
+/** What would be signed, in the words of the node, so that the operator of the server sees what it decides about. */
 function intentOf(request: CallbackRequest): readonly string[] {
   const reading = request.type === 2 ? readingOf(request) : ""
   return typeof reading === "string" ? [] : intentText(reading)
@@ -123,7 +123,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
   }
 }
 
-/** Which request an id stands for. A node repeats a request under its id; nobody may put another one in its place. */
+/** The request that each id stands for. A node repeats a request under its id; nobody may replace it by another. */
 class SeenRequests {
   readonly #digests = new Map<string, string>()
 

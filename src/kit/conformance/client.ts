@@ -1,5 +1,5 @@
 /**
- * The hostile node's side of the wire: tokens right or wrong in any way, bodies likewise, and what the server made of
+ * The hostile node's side of the wire: tokens and bodies that are right, or wrong in any way, and the server's reply to
  * them. It judges nothing; the cases do.
  */
 import { createHmac, createPublicKey, type KeyObject, sign as signBytes } from "node:crypto"
@@ -8,7 +8,7 @@ import { FORM_FIELD, openToken } from "../../wire/tssJwt.ts"
 
 export interface ServerUnderTest {
   readonly url: string
-  /** The key that the server takes for its node's. */
+  /** The key that the server accepts as its node's. */
   readonly nodeKey: KeyObject
   /** What the server signs with. */
   readonly serverPublicKey: KeyObject
@@ -27,7 +27,7 @@ export interface Body {
   readonly extra_info?: unknown
 }
 
-/** How a token departs from a good one. */
+/** How a token differs from a good one. */
 export interface TokenOver {
   readonly claims?: Readonly<Record<string, unknown>>
   readonly header?: Readonly<Record<string, unknown>>
@@ -72,7 +72,7 @@ function signature(target: ServerUnderTest, head: string, { signWith = "node", h
   }
 }
 
-/** The public key as the file that a careless server would take for an HMAC secret. */
+/** The public key as a file, which a careless server would use as an HMAC secret. */
 const publicPem = ({ nodeKey }: ServerUnderTest): string =>
   createPublicKey(nodeKey.export({ type: "pkcs8", format: "pem" }))
     .export({ type: "spki", format: "pem" })
@@ -132,9 +132,9 @@ const unread = (http: number | undefined, problem: string, size = 0): Reply => (
   size,
 })
 
-/** What a node would do with it: sign. */
+/** Whether a node would sign after this reply. */
 export const approves = (reply: Reply): boolean =>
   reply.valid && reply.action === "APPROVE" && (reply.status === undefined || reply.status === 0)
 
-/** The digest of a raw transaction, as msg_hash_list has it. */
+/** The digest of a raw transaction, as in msg_hash_list. */
 export const prefixed = (bytes: Uint8Array): string => `0x${toHex(bytes)}`

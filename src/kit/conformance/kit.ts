@@ -1,4 +1,4 @@
-/** What a case of the conformance kit is, and the requests that cases are made of. */
+/** Defines a case of the conformance kit, and makes the requests that cases use. */
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import type { Bytes } from "../../bytes.ts"
 import { formatDecimal } from "../../intent/amount.ts"
@@ -6,7 +6,7 @@ import { addressOf } from "../../intent/evm/address.ts"
 import { approves, type Body, prefixed, type Reply, type ServerUnderTest, send, type TokenOver } from "./client.ts"
 import { legacy, type SampleTransfer } from "./rlpEncode.ts"
 
-/** critical: approves what must not be signed. major: fails a node or its operator. minor: departs from the documented form. */
+/** critical: the server approves what must not be signed. major: it fails a node or its operator. minor: it differs from the documented form. */
 export type Severity = "critical" | "major" | "minor"
 
 export interface Case {
@@ -20,7 +20,7 @@ export interface Case {
   readonly run: (kit: Kit) => Promise<string | undefined>
 }
 
-/** A transfer that the server is said to approve. */
+/** A transfer that the user says the server approves. */
 export interface Sample {
   readonly chainId: bigint
   /** As extra_info names the chain. */
@@ -33,15 +33,15 @@ export interface Sample {
 export interface Kit {
   readonly target: ServerUnderTest
   readonly sample: Sample | undefined
-  /** Which kind of request the server approved, found out before the cases run. */
+  /** The kind of request that the server approved, found out before the cases run. */
   readonly approved: "transaction" | "keygen" | undefined
-  /** Cases to which the server closed the connection or said nothing. */
+  /** Cases for which the server closed the connection or did not answer. */
   readonly unanswered: Set<string>
 }
 
 export const ping: Body = { request_id: "", request_type: 0, request_detail: "", extra_info: "" }
 
-/** Who signs the sample, and at which path of which key. */
+/** The signer of the sample, and the path and key. */
 export const SENDER = new Uint8Array(20).fill(7)
 export const SAMPLE_ROOT = "xpub"
 export const SAMPLE_PATH = "m/44/60/0/0/0"
@@ -60,16 +60,16 @@ export function keyGenBody(kit: Kit): Body {
   }
 }
 
-/** How a signing request departs from the sample. */
+/** How a signing request differs from the sample. */
 interface SignOver {
   readonly transfer?: Partial<SampleTransfer>
   readonly encode?: (transfer: SampleTransfer) => Bytes
   /** The digests; by default that of the raw transaction. */
   readonly hashes?: readonly string[]
-  /** What extra_info shows to people; by default what the sample says. */
+  /** What extra_info shows to people; by default the sample's values. */
   readonly shown?: { readonly address?: string; readonly amount?: string }
   readonly raw?: "absent"
-  /** `extra_info.intent`: what the node says that it read; by default it says nothing. */
+  /** `extra_info.intent`: what the node states as its reading; by default nothing. */
   readonly intent?: readonly unknown[]
   readonly detail?: Readonly<Record<string, unknown>>
 }
@@ -118,7 +118,7 @@ export const transferOf = (sample: Sample, over: Partial<SampleTransfer> = {}): 
 
 export const digestOf = (raw: Uint8Array): string => prefixed(keccak_256(raw))
 
-// Complete where the SDKs have required fields: a partly filled object is refused for that reason alone.
+// Complete where the SDKs have required fields: a server would refuse a partly filled object for that reason alone.
 function transactionOf(sample: Sample, raw: Bytes, over: SignOver): Readonly<Record<string, unknown>> {
   const address = over.shown?.address ?? addressOf(sample.to)
   const amount = over.shown?.amount ?? formatDecimal(sample.amount, 18)
@@ -141,14 +141,14 @@ function transactionOf(sample: Sample, raw: Bytes, over: SignOver): Readonly<Rec
 /** A fresh request of the kind that the server approved. */
 export const approvedBody = (kit: Kit): Body => (kit.approved === "transaction" ? signBody(kit) : keyGenBody(kit))
 
-/** Sends and notes who does not answer at all. */
+/** Sends a request and notes if there is no answer at all. */
 export async function ask(kit: Kit, id: string, body: Body | string, over?: TokenOver): Promise<Reply> {
   const reply = await send(kit.target, body, over)
   if (reply.http === undefined) kit.unanswered.add(id)
   return reply
 }
 
-/** A request made of the sample, which must not be approved. */
+/** A case with a request derived from the sample that must not be approved. */
 export const mustRefuse = (id: string, severity: Severity, what: string, over: (sample: Sample) => SignOver): Case => ({
   id,
   severity,

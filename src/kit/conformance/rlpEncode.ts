@@ -1,4 +1,4 @@
-/** RLP and unsigned EVM transactions, written as well or as badly as a test wants them. */
+/** RLP and unsigned EVM transactions, written correctly or incorrectly as a test needs them. */
 import { type Bytes, bigToBe, concat, u8 } from "../../bytes.ts"
 
 type RlpInput = Uint8Array | bigint | readonly RlpInput[]
@@ -22,7 +22,7 @@ function head(base: number, length: number): Bytes {
   return concat(u8(base + 55 + digits.length), digits)
 }
 
-/** Of every transaction here. */
+/** The nonce of every transaction here. */
 export const SAMPLE_NONCE = 9n
 
 export interface SampleTransfer {
@@ -34,7 +34,7 @@ export interface SampleTransfer {
   readonly gas: bigint
 }
 
-/** With EIP-155's three closing fields. */
+/** With the three closing fields of EIP-155. */
 export const legacy = (t: SampleTransfer): Bytes =>
   encodeRlp([SAMPLE_NONCE, t.gasPrice, t.gas, t.to, t.value, t.data, t.chainId, 0n, 0n])
 
@@ -42,7 +42,7 @@ export const legacy = (t: SampleTransfer): Bytes =>
 export const withoutChain = (t: SampleTransfer): Bytes =>
   encodeRlp([SAMPLE_NONCE, t.gasPrice, t.gas, t.to, t.value, t.data])
 
-/** The amount with a leading zero: another encoding of the same number, hence another hash. */
+/** The amount with a leading zero: another encoding of the same number, and so another hash. */
 export const padded = (t: SampleTransfer): Bytes =>
   encodeRlp([SAMPLE_NONCE, t.gasPrice, t.gas, t.to, concat(u8(0), shortest(t.value)), t.data, t.chainId, 0n, 0n])
 

@@ -1,4 +1,4 @@
-/** Runs the cases against one server and grades what it did. */
+/** Runs the cases against one server and grades its behaviour. */
 
 import { answerCases } from "./cases/answers.ts"
 import { bodyCases } from "./cases/bodies.ts"
@@ -23,7 +23,7 @@ export interface CaseResult {
   readonly severity: Severity
   readonly title: string
   readonly outcome: "pass" | "fail" | "skipped"
-  /** What the server did, or why the case says nothing. */
+  /** What the server did, or why the case shows nothing. */
   readonly note: string
 }
 

@@ -1,6 +1,6 @@
 /**
- * The demo's people: an initiator and two approvers with SSH keys of their own. A large payout waits until both have read it with
- * their own program and signed; the nodes verify that.
+ * The people of the demo: an initiator and two approvers, each with an SSH key. A large payout waits until both approvers have read it
+ * with their own program and signed; the nodes verify that.
  */
 import { randomBytes } from "node:crypto"
 import { mkdirSync } from "node:fs"
@@ -24,7 +24,7 @@ interface DemoPeople {
   /** [[approvers]], their group, and the entry that asks for them. */
   readonly toml: string
   readonly keyFile: (name: Person) => string
-  /** What their own programs know of people, addresses and assets. */
+  /** What the people's own programs know about people, addresses and assets. */
   readonly approvers: string
 }
 
@@ -85,7 +85,7 @@ export async function approvedPayout(scene: PeopleScene, payout: Readable): Prom
   })
 }
 
-/** With an API key of its own: the people's programs are not the payer's. */
+/** Makes an API key for the people's programs, separate from the payer's. */
 async function makeProfile(program: Program, { dir, url }: Deployment): Promise<void> {
   const waas = object(await runToEnd(program, ["waas", "info", "--dir", "waas", "--json"], dir))
   const init = ["client", "init", "--url", url, "--response-key", text(waas, "response_key"), "--json"]

@@ -1,5 +1,5 @@
 /**
- * The demo's end: each node's log of what it decided, exported and verified by somebody who has nothing but the log's key.
+ * The end of the demo: exports each node's log of its decisions, and verifies it with nothing but the log's key.
  */
 import { join } from "node:path"
 import { CosignerError } from "../../errors.ts"

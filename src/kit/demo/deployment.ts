@@ -1,5 +1,5 @@
 /**
- * The demo's deployment: a folder with one WaaS and a few nodes in it, each made by the commands that an operator would type,
+ * The demo's deployment: a folder with one WaaS and a few nodes, each made by the commands that an operator would type,
  * and the processes that run there.
  */
 import { randomBytes } from "node:crypto"
@@ -34,13 +34,13 @@ const READY_MS = 30_000
 interface DeploymentOptions {
   /** How many nodes. */
   readonly count: number
-  /** Of WaaS and the nodes; info unless given. */
+  /** Log level of WaaS and the nodes; info by default. */
   readonly logLevel?: Level
   /** Added to each node's configuration. */
   readonly toml?: (node: DeployedNode) => string
-  /** Makes of WaaS's configuration, as `waas init` writes it, the one that it starts with. */
+  /** Changes WaaS's configuration, as `waas init` writes it, before it starts. */
   readonly waas?: (toml: string) => string
-  /** The address that nodes and callers are given for WaaS's own: of something that stands in between. */
+  /** Replaces the address of WaaS that nodes and callers get, for a proxy in between. */
   readonly inFront?: (url: string) => string
 }
 
@@ -113,7 +113,7 @@ export async function deploy(program: Program, dir: string, options: DeploymentO
   }
 }
 
-/** The file is for programs, stderr for people; nothing where the defaults say the same. */
+/** The log file is for programs, stderr for people. Empty if the defaults say the same. */
 const logTable = (level: Level): string =>
   level === "info"
     ? ""

@@ -1,6 +1,7 @@
 /**
- * The demo's intents: node1 gets rules over what transactions do. Payouts pass, in words, until the day's limit is spent; what
- * says one thing and does another is refused by its payload on every node, and what does too much is refused by node1's rules.
+ * The demo's intents: node1 gets rules over what transactions do. Payouts pass, described in words, until the day's limit is spent. A
+ * request that states one thing and does another is refused by every node because of its payload, and one that does too much by node1's
+ * rules.
  */
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -118,7 +119,7 @@ export async function intentScenario(
     const refused = (by: "intent" | "rule", nodes: readonly DeployedNode[], wanted: Refusable): Promise<void> =>
       refusedBy(deployment, vault, report, nodes, { by, wanted })
     const changed = withChangedDestination(payout(vault, 1), EXCHANGE)
-    // Two nodes make a signature, so each pair is asked.
+    // Two nodes make a signature, so the scenario asks each pair.
     for (const nodes of [pair, [guarded, third], [second, third]]) await refused("intent", nodes, changed)
     for (const wanted of withHiddenEffects(vault)) await refused("rule", pair, wanted)
     await refused("intent", pair, allChangePsbt(vault, "PSBT without proof of what it spends", UNPROVEN))
@@ -140,7 +141,7 @@ const UNPROVEN = { ...COIN, back: 4_990_000n, isProven: false }
 const payout = (vault: DemoVault, nonce: number): Readable =>
   ethereumPayload(vault, "payout of 0.3 ETH", { index: 10, nonce, to: EXCHANGE, value: 300n * MILLI_ETH })
 
-/** Above what ops may have signed alone. */
+/** More than ops may have signed alone. */
 const largePayout = (vault: DemoVault): Readable =>
   ethereumPayload(vault, "payout of 5 000 TOK", {
     index: 12,
@@ -150,7 +151,7 @@ const largePayout = (vault: DemoVault): Readable =>
     data: tokenTransfer(EXCHANGE, 5_000_000_000n),
   })
 
-/** Without a message, what is to be signed is left to the payload. */
+/** A request without a message: the payload determines what is signed. */
 type Refusable = Omit<Readable, "message"> & Partial<Pick<Readable, "message">>
 
 /** Each looks like something that the rules allow, and has an effect that no entry covers. */
@@ -171,7 +172,7 @@ function withHiddenEffects(vault: DemoVault): readonly Refusable[] {
 
 // ---- what is told ----------------------------------------------------------------------------------------------------
 
-/** What a node reads in it, by the command that reads it offline. Resolves to the intent's hash. */
+/** Shows what a node reads in it, with the command that reads it offline. Resolves to the intent's hash. */
 async function tellIntent(
   program: Program,
   vault: DemoVault,

@@ -1,4 +1,4 @@
-/** A vault of the demo: made through the REST API, and what its child keys are. */
+/** A vault of the demo: makes it through the REST API, and computes its child keys. */
 import { randomUUID } from "node:crypto"
 import { type Bytes, fromHex, toHex } from "../../bytes.ts"
 import type { CurveName } from "../../crypto/curve.ts"
@@ -58,7 +58,7 @@ export interface AskedSignature {
   readonly curve: CurveName
   readonly signatureType: SignatureType
   readonly path: string
-  /** Left out, WaaS takes it from the payload. */
+  /** If it is left out, WaaS takes it from the payload. */
   readonly message?: Bytes
   /** `0x` hex, `0x`, or empty: as REST has it. */
   readonly tweak: string
@@ -67,11 +67,11 @@ export interface AskedSignature {
   readonly payload?: AskedPayload
 }
 
-/** What the message is the hash of, for nodes to read. */
+/** The data whose hash is the message, for nodes to read. */
 export interface AskedPayload {
   readonly format: Format
   readonly data: Bytes
-  /** Of a PSBT: which input. */
+  /** For a PSBT: the input. */
   readonly input?: number
 }
 
@@ -84,7 +84,7 @@ export async function sign(
   deployment: Pick<Deployment, "client">,
   vault: DemoVault,
   wish: AskedSignature,
-  /** What happens once it is asked for, and before it can end. */
+  /** Runs after the request, and before it can end. */
   meanwhile: (requestId: string) => Promise<void> = async () => undefined,
 ): Promise<SigningAnswer> {
   const begun = performance.now()

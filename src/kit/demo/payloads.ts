@@ -1,6 +1,6 @@
 /**
- * The payloads that the demo's intents are about: a payment, and what looks like one and does more. Each is what a wallet would
- * put before a signer, whole, so that a node can read it.
+ * The payloads of the demo's intents: a payment, and payloads that look like one and do more. Each is complete, as a wallet would give
+ * it to a signer, so that a node can read it.
  */
 import { randomBytes } from "node:crypto"
 import { type Bytes, bigToBe, concat, copy, fromHex, utf8 } from "../../bytes.ts"
@@ -57,7 +57,7 @@ export function ethereumPayload(
   return { what, curve: "secp256k1", scheme: "ecdsa", path, message: digest, tweak: "", publicKey, payload }
 }
 
-/** The same request, with one bit of this destination changed in its payload and the hash that was asked for before. */
+/** The same request with one bit of the destination in its payload changed, and the hash of the original. */
 export function withChangedDestination(wanted: Readable, to: Bytes): Readable {
   const data = copy(wanted.payload.data)
   const at = Buffer.from(data).indexOf(to) + to.length - 1
@@ -94,7 +94,7 @@ export const SAFE_TX =
   "address to,uint256 value,bytes data,uint8 operation,uint256 safeTxGas,uint256 baseGas,uint256 gasPrice,address gasToken,address refundReceiver,uint256 nonce"
 const ZERO_ADDRESS = `0x${"00".repeat(20)}`
 
-/** What an owner of a Safe signs so that foreign code runs as the Safe; its data looks like a token payment. */
+/** An owner of a Safe signs this so that foreign code runs as the Safe; its data looks like a token payment. */
 export function safeDelegatecall(safe: string, code: string, data: string): Bytes {
   const fields = SAFE_TX.split(",").map((field) => field.split(" "))
   const nothing = { safeTxGas: 0, baseGas: 0, gasPrice: 0, gasToken: ZERO_ADDRESS, refundReceiver: ZERO_ADDRESS }
@@ -127,11 +127,11 @@ interface AllChange {
   /** Satoshi. */
   readonly value: bigint
   readonly back: bigint
-  /** Whether the transaction that is spent from comes along, which alone proves the amount. */
+  /** Whether the transaction that is spent from is included; only it proves the amount. */
   readonly isProven: boolean
 }
 
-/** A PSBT with one P2WPKH input of the vault that pays everything back to the vault, but for the fee. */
+/** A PSBT with one P2WPKH input of the vault that pays everything except the fee back to the vault. */
 export function allChangePsbt(vault: DemoVault, what: string, { index, value, back, isProven }: AllChange): Readable {
   const root = rootOf(vault, "secp256k1")
   const path = `m/84/0/0/0/${index}`

@@ -1,5 +1,5 @@
 /**
- * The demo's cast: this very program, run again as WaaS and as nodes. Each process gets an environment of its own, its
+ * The processes of the demo: this very program, run again as WaaS and as nodes. Each process gets an environment of its own, its
  * log goes to a file, and it is ended by its pid, never by name.
  */
 import { closeSync, openSync } from "node:fs"
@@ -7,9 +7,9 @@ import { build } from "../../build.ts"
 import { CosignerError } from "../../errors.ts"
 
 export interface Program {
-  /** What is typed to start it. */
+  /** The words that start it on a command line. */
   readonly words: readonly string[]
-  /** Hears of every process that runs it. */
+  /** Is told of every process that runs it. */
   readonly logTap?: LogTap
 }
 
@@ -62,7 +62,7 @@ export interface Actor {
   readonly pid: number
   /** Resolves with the first line of its log that `wanted` accepts, from the start of the process; E-CLI-021 after `ms`. */
   line(wanted: (line: string) => boolean, ms: number): Promise<string>
-  /** What it has said so far. */
+  /** Its output so far. */
   lines(): readonly string[]
   /** Sends the signal and waits for the end. */
   end(signal: "SIGTERM" | "SIGKILL"): Promise<void>

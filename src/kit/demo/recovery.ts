@@ -1,6 +1,6 @@
 /**
- * The demo's last scenario: a node is backed up while it runs, wiped, restored, and signs again; one-time material of ECDSA is not
- * in a backup, so ECDSA waits until the group has been refreshed. Then the end of shared custody, done on purpose: two nodes
+ * The demo's last scenario. A node is backed up while it runs, wiped, restored, and signs again. A backup has no one-time material of
+ * ECDSA, so ECDSA waits until the group has been refreshed. Then shared custody is ended on purpose: two nodes
  * export their shares, and the offline tool puts the root key together from the two files.
  */
 import { rmSync } from "node:fs"

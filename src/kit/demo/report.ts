@@ -1,4 +1,4 @@
-/** What the demo says: steps for people, or one JSON object per line, each with the time since the demo began. */
+/** The output of the demo: steps for people, or one JSON object per line, each with the time since the demo began. */
 import type { Output } from "../../output.ts"
 
 export interface DemoReport {

@@ -1,6 +1,6 @@
 /**
- * The demo's second scenario: one of three nodes is lost for good. The other two deal the keys again, to a set in which a new node
- * takes its place; the keys and all addresses stay, and the group as it was signs no more.
+ * The demo's second scenario: one of three nodes is lost for good. The other two deal the keys again to a set in which a new node
+ * replaces it. The keys and all addresses stay, and the old group signs no more.
  */
 import { rmSync } from "node:fs"
 import { CosignerError, isCode } from "../../errors.ts"
@@ -12,7 +12,7 @@ import { bitcoin, ethereum, signed, solana } from "./signatures.ts"
 interface ReshareFixtures {
   readonly lost: DeployedNode
   readonly staying: readonly [DeployedNode, DeployedNode]
-  /** Made, but unknown to WaaS so far, and not started. */
+  /** Set up, but not known to WaaS yet, and not started. */
   readonly newcomer: DeployedNode
 }
 
@@ -44,7 +44,7 @@ export async function reshareScenario(
   return after
 }
 
-/** A New main group of these nodes takes over the keys. `arrive` is called once WaaS knows the new nodes. */
+/** A new main group of these nodes takes over the keys. `arrive` is called once WaaS knows the new nodes. */
 export async function reshareTo(
   { client }: Deployment,
   vault: DemoVault,

@@ -1,7 +1,7 @@
 /**
  * The demo's risk control: node1 gets embedded rules, a callback server and an event server, the last two as processes of
- * their own. One signature passes both mechanisms, one is stopped by a rule before the callback server hears of it, one is
- * rejected by the callback server; all three are told in events.
+ * their own. One signature passes both mechanisms, a rule stops one before the callback server hears of it, and the
+ * callback server rejects one. Events report all three.
  */
 import { randomUUID } from "node:crypto"
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs"
@@ -86,7 +86,7 @@ async function guard(
   return { callback, events, allowed }
 }
 
-/** In place of the annotated file that init wrote, with the key beside it. */
+/** Replaces the annotated file that init wrote. */
 const callbackServerConfiguration = (nodeKey: string, allowed: string): string => `listen = "127.0.0.1:0"
 node_public_keys = [${JSON.stringify(nodeKey)}]
 
@@ -130,7 +130,7 @@ allowed_paths = ["m/44/60/*/*/*"]
 max_batch = 1
 `
 
-/** What people at WaaS saw, as the SDKs type it, and the raw transaction that the callback server checks it against. */
+/** What people at WaaS saw, typed as in the SDKs, and the raw transaction that the callback server checks it against. */
 function extraInfoOf({ raw, to }: EthereumWanted): Readonly<Record<string, unknown>> {
   const nowMs = Date.now()
   return {

@@ -1,4 +1,4 @@
-/** The demo's signatures: one real transaction of each kind, asked for, verified here, and told. */
+/** The demo's signatures: requests one real transaction of each kind, verifies the signature here, and reports it. */
 
 import { randomBytes, verify as verifyNative } from "node:crypto"
 import { schnorr, secp256k1 } from "@noble/curves/secp256k1.js"
@@ -111,7 +111,7 @@ const spend = () => ({
   outScript: p2wpkhScript(random(20)),
 })
 
-/** BIP-341 output key (x-only) of a key without scripts, by noble and apart from the node's own code. */
+/** BIP-341 output key (x-only) of a key without scripts, by noble and independent of the node's own code. */
 function outputKey(internal: Bytes): Bytes {
   const x = internal.slice(1)
   const tag = sha256(utf8("TapTweak"))
@@ -120,7 +120,7 @@ function outputKey(internal: Bytes): Bytes {
   return copy(schnorr.utils.pointToBytes(point))
 }
 
-/** Asks these nodes for the signature, verifies it, and tells it as the step `sign`. */
+/** Asks these nodes for the signature, verifies it, and reports it as the step `sign`. */
 export async function signed(
   deployment: Deployment,
   vault: DemoVault,
@@ -161,7 +161,7 @@ export async function signed(
   )
 }
 
-/** With other code than the nodes': node:crypto for Ed25519, noble for secp256k1. */
+/** Verifies with code that the nodes do not use: node:crypto for Ed25519, noble for secp256k1. */
 export function verifies(
   { scheme, message, publicKey }: WantedSignature,
   signature: Bytes,

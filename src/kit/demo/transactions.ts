@@ -1,6 +1,6 @@
 /**
- * The real transactions that the demo has signed: the bytes a wallet would put before a signer on Solana, Ethereum and
- * Bitcoin. Enough of each format for one transfer, and no more: building transactions is a wallet's work, not a node's.
+ * The real transactions that the demo has signed: the bytes that a wallet would give to a signer on Solana, Ethereum and
+ * Bitcoin. Only as much of each format as one transfer needs: building transactions is a wallet's work, not a node's.
  */
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { type Bytes, bigToBe, bigToLe, concat, copy, u8, utf8 } from "../../bytes.ts"

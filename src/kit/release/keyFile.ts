@@ -29,7 +29,7 @@ interface KeyFiles {
   readonly key_id: string
 }
 
-/** Never overwrites: E-CLI-040 where one of the two is there. */
+/** Never overwrites: E-CLI-040 if one of the two files exists. */
 export function createReleaseKey(file: string, password: Secret, rng: Rng = systemRng): KeyFiles {
   const publicFile = `${file.replace(/\.key$/, "")}.pub`
   for (const one of [file, publicFile]) if (isTaken(one)) throw unusableKey(one, "it exists already")
@@ -54,7 +54,7 @@ interface Signed {
   readonly trusted_comment: string
 }
 
-/** Signs a file, beside it: FILE.minisig, replaced if it is there. */
+/** Signs a file into FILE.minisig beside it, and replaces an existing one. */
 export function signRelease(file: string, keyFile: string, password: Secret, comment: string): Signed {
   const hash = hashed(
     file,
@@ -89,7 +89,7 @@ interface Verified {
   readonly file: string
   readonly key_id: string
   readonly trusted_comment: string
-  /** Of a list of sums: the files that it names. */
+  /** For a list of sums: the files that it names. */
   readonly as_signed: readonly string[]
   readonly absent: readonly string[]
 }
@@ -102,15 +102,15 @@ export function releasePublicKey(given: string): ReleasePublicKey {
 }
 
 /**
- * The file is what the key signed, and if it is a list of sums, so is every file in the folder that the list names. Throws E-CLI-041
- * otherwise, and where not one of them is there.
+ * Checks that the key signed the file and, if the file is a list of sums, that every file in the folder that the list names matches.
+ * Throws E-CLI-041 otherwise, and if none of the named files exists.
  */
 export function verifyRelease(file: string, folder: string, key: ReleasePublicKey): Verified {
   const refuse = (problem: string, cause?: unknown) => new CosignerError("E-CLI-041", { file, problem }, { cause })
   const signatureName = `${file}.minisig`
   const signature = contentsOf(signatureName, MAX_MINISIGN, (why) => refuse(`${signatureName} cannot be read: ${why}`))
   const isList = basename(file).startsWith("SHA256SUMS")
-  // Of a list, what is read once is both hashed and believed.
+  // A list is read once; the same bytes are hashed and used.
   const list = isList ? contentsOf(file, MAX_SUMS, refuse) : undefined
   const hash = list === undefined ? hashed(file, refuse) : fileHash().update(list).digest()
   const trusted = verifiedBy(key, hash, signature.toString("latin1"), refuse)

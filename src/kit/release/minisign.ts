@@ -1,7 +1,7 @@
 /**
- * The files of minisign: a public key, a secret key under a password, a detached signature. What is signed here `minisign -V`
- * verifies, and either program reads the other's keys. Ed25519 over BLAKE2b-512 of the file (the prehashed form, which alone is made
- * and taken), and a second signature over the first one and the trusted comment.
+ * The files of minisign: a public key, a secret key under a password, a detached signature. `minisign -V` verifies what is signed here,
+ * and either program reads the other's keys. A signature is Ed25519 over BLAKE2b-512 of the file (only the prehashed form is made
+ * and accepted), and a second signature over the first one and the trusted comment.
  */
 import { scryptSync, sign } from "node:crypto"
 import { blake2b } from "@noble/hashes/blake2.js"
@@ -12,7 +12,7 @@ import { privateKeyOf, rawPublicKey } from "../../crypto/rawKeys.ts"
 import { Secret } from "../../secret.ts"
 
 export interface ReleasePublicKey {
-  /** 8 bytes that tell keys apart; they prove nothing. */
+  /** 8 bytes that distinguish keys; they prove nothing. */
   readonly id: Bytes
   readonly publicKey: Bytes
 }
@@ -67,7 +67,7 @@ export function parsePublicKey(text: string): ReleasePublicKey {
 
 // ---- signatures ----------------------------------------------------------------------------------------------------
 
-/** What is signed of a file. */
+/** The hash of a file that is signed. */
 export const fileHash = () => blake2b.create({ dkLen: 64 })
 
 /** The .minisig of a file with this hash. `comment` is signed too. */
@@ -108,13 +108,13 @@ const isComment = (text: string): boolean => text.length <= MAX_COMMENT && PRINT
 
 // ---- secret keys ---------------------------------------------------------------------------------------------------
 
-/** libsodium's two numbers for scrypt. These are 128 MiB and some tenths of a second; minisign's own are eight times that. */
+/** libsodium's two parameters for scrypt. These need 128 MiB and some tenths of a second; minisign's own need eight times that. */
 interface ScryptCost {
   readonly work: bigint
   readonly memory: bigint
 }
 const COST: ScryptCost = { work: 1n << 22n, memory: 1n << 27n }
-/** What minisign takes for its keys; a file that asks for more is refused before anything is computed. */
+/** The parameters that minisign uses for its keys; a file that asks for more is refused before anything is computed. */
 const MOST: ScryptCost = { work: 1n << 25n, memory: 1n << 30n }
 
 const SEALED = utf8("EdScB2")

@@ -1,4 +1,4 @@
-/** SHA256SUMS of a release: its lines, and whether the files that it names are what it says. Owns reading of files that may be large. */
+/** SHA256SUMS of a release: its lines, and whether the named files match. Owns reading of files that may be large. */
 import { createHash } from "node:crypto"
 import { closeSync, fstatSync, openSync, readSync } from "node:fs"
 import { join } from "node:path"
@@ -14,10 +14,10 @@ interface Sum {
 /** A release has some hundred files at most. */
 const MAX_LINES = 10_000
 const LINE = /^([0-9a-f]{64}) [ *](.+)$/
-/** Below the folder of the list, and nowhere else. */
+/** A path below the folder of the list. */
 const NAME = /^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))[\x20-\x7e]{1,400}$/
 
-/** Undefined for what `sha256sum` would not have written. */
+/** Undefined for text that `sha256sum` would not have written. */
 export function parseSums(text: string): readonly Sum[] | undefined {
   const lines = text.replace(/\n$/, "").split("\n")
   if (lines.length > MAX_LINES) return undefined

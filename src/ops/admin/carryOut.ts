@@ -1,4 +1,4 @@
-/** What a running node does for an admin command whose password was compared already: the same functions as without a node. */
+/** How a running node carries out an admin command whose password was already compared: with the same functions as without a node. */
 import { randomUUID } from "node:crypto"
 import { aboutShares } from "../../approvals/order.ts"
 import type { Bytes } from "../../bytes.ts"
@@ -28,15 +28,15 @@ import type { AdminCommand } from "./protocol.ts"
 interface AdminNode {
   readonly store: Store
   readonly self: PartyId
-  /** Written down, and the link changes over. */
+  /** Records the decision durably; the link then changes over. */
   readonly trustWaas: (key: Bytes) => Shown
-  /** That of the moment. */
+  /** The policy at this moment. */
   readonly policy: () => Pick<NodePolicy, "rules" | "also" | "demands">
   readonly freezing: Freezing
   readonly orders: Orders
 }
 
-/** Throws what the command meets. */
+/** Throws the error of the command. */
 export function carryOut(node: AdminNode, command: AdminCommand): Shown {
   const { store, self, policy, freezing, orders, trustWaas } = node
   switch (command.command) {
@@ -92,7 +92,7 @@ export function carryOut(node: AdminNode, command: AdminCommand): Shown {
   }
 }
 
-/** The command does it; whether it may is the node's to say. Throws E-APR-005 and E-APR-006. */
+/** The command itself exports; the node only decides whether it may. Throws E-APR-005 and E-APR-006. */
 function permitExport(
   { store, self, policy }: Pick<AdminNode, "store" | "self" | "policy">,
   { group_ids, orders = [] }: Extract<AdminCommand, { readonly command: "export-share" }>,

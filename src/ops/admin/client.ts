@@ -1,6 +1,6 @@
 /**
- * A command's side of the admin socket: finds the node that has the database open, makes sure whose socket it is before
- * anything leaves, and asks it one thing.
+ * A command's side of the admin socket: finds the node that has the database open, checks the owner of the socket before
+ * it sends anything, and makes one request.
  */
 import { type Bytes, copy } from "../../bytes.ts"
 import { Malformed } from "../../codec.ts"
@@ -20,7 +20,7 @@ import {
   relayed,
 } from "./protocol.ts"
 
-/** For the whole answer. A guarded command may wait for others before it. */
+/** Time for the whole answer. A guarded command may have to wait for others before it. */
 const ANSWER_MS = 60_000
 
 export interface AskedNode {
@@ -30,8 +30,8 @@ export interface AskedNode {
 }
 
 /**
- * What the running node answers; undefined where none has the database open. Throws E-ADM-003 for a socket that must not be
- * trusted, E-ADM-002 for no answer, and the error that the node met.
+ * The answer of the running node; undefined if no node has the database open. Throws E-ADM-003 for a socket that must not be
+ * trusted, E-ADM-002 if there is no answer, and the error that the node reports.
  */
 export async function askNode(
   db: string,
@@ -74,11 +74,11 @@ class Node {
 
   private constructor(path: string) {
     this.#path = path
-    // An end without an answer is told by whoever waits for one; nobody may.
+    // The caller that waits for an answer reports a missing one; there may be no such caller.
     this.#answered.promise.catch(() => undefined)
   }
 
-  /** Undefined: nobody listens there, a killed node left its socket. */
+  /** Undefined: nobody listens there, because a killed node left its socket behind. */
   static async reach(path: string): Promise<Node | undefined> {
     const address = addressOf(path)
     if (address === undefined) throw new CosignerError("E-ADM-003", { path, why: "its path is too long for a socket" })
@@ -93,7 +93,7 @@ class Node {
     }
   }
 
-  /** By the kernel's word. Throws E-ADM-003. */
+  /** The kernel tells the owner of the peer. Throws E-ADM-003. */
   requireOwner(owner: number): void {
     const peer = this.#socket === undefined ? undefined : peerOf(this.#socket)
     if (isUserOrRoot(peer, owner)) return
@@ -115,7 +115,7 @@ class Node {
     }
   }
 
-  /** The last word on this connection; resolves when the node has ended it, or does not within a second. */
+  /** Sends the last frame of this connection. Resolves when the node has ended it, or after a second. */
   async say(last: Bytes): Promise<void> {
     this.#send(last)
     await Promise.race([this.#over.promise, Bun.sleep(1_000)])

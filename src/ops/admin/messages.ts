@@ -1,4 +1,4 @@
-/** What the main thread and the thread of the admin socket say to each other: structured-cloneable data, and no secret. */
+/** The messages between the main thread and the thread of the admin socket: structured-cloneable data, and no secret. */
 import type { Bytes } from "../../bytes.ts"
 import type { Shown } from "../inventory/shown.ts"
 import type { AdminPeer } from "./place.ts"
@@ -7,19 +7,19 @@ import type { AdminAnswer, AdminCommand } from "./protocol.ts"
 /** One line of the log: who asked for what, and how it ended. */
 export interface AdminTold {
   readonly command: AdminCommand["command"]
-  /** `done`, `permitted`, or the code of what stood in the way. */
+  /** `done`, `permitted`, or the code of the error. */
   readonly outcome: string
   readonly peer: AdminPeer | undefined
 }
 
-/** What only the main thread can do. */
+/** Requests that only the main thread can carry out. */
 export type AdminQuestion =
   | { readonly kind: "carryOut"; readonly command: AdminCommand }
   /** The clear header of the database, to compare a password with. */
   | { readonly kind: "header" }
-  /** Puts `header` in the place of `before`: the data key under another password. */
+  /** Replaces the header `before` by `header`, which has the data key under another password. */
   | { readonly kind: "replaceHeader"; readonly before: Bytes; readonly header: Bytes }
-  /** A line for the log, which is written before the command hears how it ended. */
+  /** A line for the log. It is written before the command learns how it ended. */
   | { readonly kind: "tell"; readonly told: AdminTold }
 
 export type AdminReply =
@@ -27,9 +27,9 @@ export type AdminReply =
   | { readonly kind: "header"; readonly header: Bytes; readonly path: string }
 
 export interface AdminLimits {
-  /** For a whole request to come, and for its answer to be read, in ms. */
+  /** Time for a whole request to arrive, and for its answer to be read, in ms. */
   readonly requestMs: number
-  /** For the main thread to answer, in ms. */
+  /** Time for the main thread to answer, in ms. */
   readonly replyMs: number
 }
 

@@ -1,23 +1,24 @@
 /**
- * Where the admin socket of a node is: `run/admin.sock` beside its database (`run/NAME.admin.sock` beside one that is not
- * called secrets.db), so that a command finds the node by the file that both name. Owns the checks of folder, socket and peer, which are what keeps others out: the socket asks for no name.
+ * The place of a node's admin socket: `run/admin.sock` beside its database (`run/NAME.admin.sock` beside a database that is not
+ * called secrets.db), so that a command finds the node by the database that both name. Owns the checks of folder, socket and peer. These
+ * keep others out, because the socket itself asks for no name.
  */
 import { chmodSync, lstatSync, mkdirSync, realpathSync, type Stats, statSync } from "node:fs"
 import { basename, dirname, join, relative } from "node:path"
 import { libc } from "../../hardening/libc.ts"
 
 const FOLDER = "run"
-/** The name of a database whose socket needs no name of its own. */
+/** The database name whose socket needs no name of its own. */
 const USUAL = "secrets.db"
 const SOCKET = "admin.sock"
-/** Of a socket's address on Linux, without its last byte. */
+/** Length of a socket's address on Linux, without its last byte. */
 const MAX_ADDRESS = 107
 const OTHERS = 0o077
 /** Linux: level SOL_SOCKET, option SO_PEERCRED. */
 const SOL_SOCKET = 1
 const SO_PEERCRED = 17
 
-/** Links to the database are followed: all names of one file lead to one socket. */
+/** Follows links to the database, so that all names of one file lead to one socket. */
 export function socketOf(db: string): string {
   const file = resolved(db)
   const name = basename(file) === USUAL ? SOCKET : `${basename(file)}.${SOCKET}`
@@ -32,12 +33,12 @@ function resolved(db: string): string {
   }
 }
 
-/** The shorter of the two ways to write it that fits an address; undefined if neither does. */
+/** The shorter of the two spellings of the path that fits into an address; undefined if neither fits. */
 export function addressOf(path: string): string | undefined {
   return [path, relative(process.cwd(), path)].find((way) => Buffer.byteLength(way) <= MAX_ADDRESS)
 }
 
-/** Makes the folder for this process alone. Returns why that cannot be. */
+/** Makes the folder for this process alone. Returns why it cannot be made. */
 export function prepareFolder(path: string, uid: number): string | undefined {
   const folder = dirname(path)
   mkdirSync(folder, { mode: 0o700, recursive: true })
@@ -49,8 +50,8 @@ export function prepareFolder(path: string, uid: number): string | undefined {
 }
 
 /**
- * Whose the socket is, before anything is sent there: folder and socket belong to the owner of the database, nobody else may
- * use them, and that owner is who asks (root may ask anybody). Undefined when there is no socket.
+ * Checks the owner of the socket before anything is sent to it. Folder and socket must belong to the owner of the database, nobody else
+ * may use them, and the command must run as that owner (root may ask any node). Undefined if there is no socket.
  */
 export function trusted(
   db: string,
@@ -80,9 +81,9 @@ export interface AdminPeer {
   readonly uid: number
 }
 
-/** The process at the other end, by the kernel's word; undefined where the system has no such word. */
+/** The process at the other end, as the kernel reports it; undefined if the system cannot report it. */
 export function peerOf(socket: object): AdminPeer | undefined {
-  // the runtime's sockets have it, its types do not
+  // The runtime's sockets have this field, but its types do not.
   const fd = "fd" in socket && typeof socket.fd === "number" ? socket.fd : -1
   if (process.platform !== "linux" || fd < 0) return undefined
   try {
@@ -93,6 +94,6 @@ export function peerOf(socket: object): AdminPeer | undefined {
   }
 }
 
-/** Whether the process at the other end is that user's or root's. Only where the system has no such word may it be unknown: there the modes decide. */
+/** Whether the process at the other end is that user's or root's. It may be unknown only if the system cannot report it; then the file modes decide. */
 export const isUserOrRoot = (peer: AdminPeer | undefined, uid: number): boolean =>
   peer === undefined ? process.platform !== "linux" : peer.uid === uid || peer.uid === 0

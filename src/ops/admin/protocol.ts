@@ -1,10 +1,10 @@
 /**
- * What a command and the admin socket of a node say to each other. One frame each way: a u32 length, and of the request the
- * document, the password and a new password, each behind its own length; passwords stay out of the JSON, whose text could
- * not be wiped. Documents are closed: one form, every key known, every value bounded.
+ * The protocol between a command and the admin socket of a node. There is one frame each way: a u32 length and the body. The body of a
+ * request has the document, the password and a new password, each after its own length. Passwords are not part of the JSON, because
+ * its text could not be wiped. Documents are closed: one form, every key known, every value bounded.
  *
- * `export-share` and `backup` are done by the command itself, on the file. The node compares the password, permits it, and
- * the command says in a second frame on the same connection how it ended.
+ * The command itself carries out `export-share` and `backup`, on the file. The node compares the password and permits the command, and
+ * the command reports in a second frame on the same connection how it ended.
  */
 
 import { MAX_OPERATION_ORDER, MAX_OPERATION_ORDERS, MAX_SIGNED_ORDER } from "../../approvals/orderLimits.ts"
@@ -15,9 +15,9 @@ import { Secret } from "../../secret.ts"
 import { closed, integer, list, oneOf, parseJson, type Read, text, textUpTo } from "../../wire/json.ts"
 import type { Shown } from "../inventory/shown.ts"
 
-/** Of a request; the longest holds a message of 4096 bytes, as hex or with each byte escaped. */
+/** Length of a request; the longest holds a message of 4096 bytes, as hex or with each byte escaped. */
 export const MAX_REQUEST = 64 * 1024
-/** Of an answer: thousands of groups. */
+/** Length of an answer; it has room for thousands of groups. */
 export const MAX_ANSWER = 8 * 1024 * 1024
 const MAX_PASSWORD = 1024
 const MAX_LISTED = 1000
@@ -28,7 +28,7 @@ const id = text(/^[\x21-\x7e]{1,128}$/, "an id")
 const ids = list(id, 0, 256)
 const none = {}
 
-/** Anybody who can open the socket may ask these: they show nothing that a log or the status port would hide. */
+/** Anybody who can open the socket may send these: they show nothing that a log or the status port would hide. */
 const OPEN = {
   info: closed(none),
   groups: closed(none, { group_id: id }),
@@ -38,10 +38,10 @@ const OPEN = {
   strikes: closed(none),
   "policy status": closed(none),
 }
-/** Anybody who can open the socket may stop the node: whoever can do that may kill it, too. */
+/** Anybody who can open the socket may stop the node, because they could also kill it. */
 const BRAKE = {
   freeze: closed({ reason: textUpTo(200) }, { group_id: id, for_ms: integer(1, MAX_FREEZE_MS) }),
-  /** Carries its own authority: the signature of a person. */
+  /** An order carries its own authority: a person's signature. */
   order: closed({ order: textUpTo(MAX_SIGNED_ORDER) }),
 }
 /** These need the password, each time. */
@@ -50,7 +50,7 @@ const GUARDED = {
   "share-sign": closed({ group_id: id, message: textUpTo(8194) }),
   "change-password": closed(none),
   "trust-waas": closed({ public_key: text(/^[0-9a-f]{64}$/, "an Ed25519 public key in hex") }),
-  /** With what people ordered, where the configuration demands it. */
+  /** With the orders of people, if the configuration demands them. */
   "export-share": closed({ group_ids: ids }, { orders: list(textUpTo(MAX_OPERATION_ORDER), 0, MAX_OPERATION_ORDERS) }),
   backup: closed({ group_ids: ids }),
   unfreeze: closed(none, { group_id: id }),
@@ -65,13 +65,13 @@ export type AdminCommand = {
 
 export const isGuarded = ({ command }: AdminCommand): boolean => Object.hasOwn(GUARDED, command)
 
-/** No rate keeps it out: it must not be refused because others ask much. */
+/** No rate limit applies to it: it must not be refused because of other requests. */
 export const isBrake = ({ command }: AdminCommand): boolean => Object.hasOwn(BRAKE, command)
 
 /** The log names who asked for it, and how it ended. */
 export const isTold = (asked: AdminCommand): boolean => isGuarded(asked) || isBrake(asked)
 
-/** The node permits it and the command carries it out. */
+/** The node only permits it; the command carries it out. */
 export const isPermitted = ({ command }: AdminCommand): boolean => command === "export-share" || command === "backup"
 
 /** How a permitted command ended: `done`, or the code of the error that ended it. */
@@ -81,9 +81,9 @@ const OUTCOME = text(/^(?:done|E-[A-Z]{3}-\d{3})$/, "an outcome")
 
 export interface AdminRequest {
   readonly command: AdminCommand
-  /** Empty where none is needed. */
+  /** Empty if none is needed. */
   readonly password: Secret
-  /** Empty but for change-password. */
+  /** Empty except for change-password. */
   readonly next: Secret
 }
 
@@ -111,7 +111,7 @@ export function encodeRequest({ command, password, next }: AdminRequest): Bytes 
   return framed(c.encode(frame, { document: utf8(JSON.stringify({ command: name, ...fields })), password, next }))
 }
 
-/** Of a whole body. The caller disposes the passwords; those of a request that is refused here are wiped here. Throws Malformed. */
+/** Decodes a whole body. The caller disposes the passwords; if the request is refused here, they are wiped here. Throws Malformed. */
 export function decodeRequest(body: Uint8Array): AdminRequest {
   const { document, password, next } = c.decode(frame, body)
   try {
@@ -127,7 +127,7 @@ function readCommand(value: unknown): AdminCommand {
   const { command, ...fields } = closedName(value)
   const read: Read<unknown> | undefined = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined
   if (read === undefined) throw new c.Malformed("$.command: not one that is known")
-  // Name and fields were read by one row of the table: the record that relates the two is made here alone.
+  // One row of the table read both name and fields; only here are they joined into one record.
   return { command, ...(read(fields, "$") as object) } as AdminCommand
 }
 
@@ -146,7 +146,7 @@ export const decodeOutcome = (body: Uint8Array): string =>
 
 // ---- answers ---------------------------------------------------------------------------------------------------------
 
-/** An error of the node's. The data of those that a command meets every day travel, so that it fails as it would without a node. */
+/** An error of the node. For errors that are common in commands, the data travel too, so that the command fails as it would without a node. */
 interface AdminProblem {
   readonly code: string
   readonly message: string
@@ -210,7 +210,7 @@ const RELAYED: ReadonlyMap<string, (data: unknown) => CosignerError> = new Map<
   ["E-ADM-006", (data) => new CosignerError("E-ADM-006", closed({ problem: line })(data, "$"))],
 ])
 
-/** The error that the node met, to be thrown here. Throws Malformed. */
+/** The node's error, to be thrown by the command. Throws Malformed. */
 export function relayed({ code, message, next, data }: AdminProblem): CosignerError {
   return RELAYED.get(code)?.(data) ?? new CosignerError("E-ADM-008", { said: `${code} ${message}; ${next}` })
 }
@@ -249,10 +249,10 @@ export function decodeAnswer(body: Uint8Array): AdminAnswer {
 
 // ---- frames ----------------------------------------------------------------------------------------------------------
 
-/** Puts the pieces of one connection together; holds at most one frame of `most` bytes, and wipes what it gave out. */
+/** Joins the pieces of one connection. Holds at most one frame of `most` bytes, and wipes what it gave out. */
 export class FrameReader {
   readonly #most: number
-  // more than the engine keeps beside an array itself, which no fill reaches (runtime.md 3)
+  // Larger than the arrays that the engine stores inline, where a fill does not reach every copy (runtime.md 3).
   #bytes = new Uint8Array(2048)
   #length = 0
 
@@ -260,7 +260,7 @@ export class FrameReader {
     this.#most = most
   }
 
-  /** Takes a piece and wipes it. False: longer than any frame, or more than one; the connection is over. */
+  /** Takes a piece and wipes it. False: longer than any frame, or more than one frame; the connection must end. */
   add(piece: Uint8Array): boolean {
     try {
       const length = this.#length + piece.length

@@ -1,6 +1,6 @@
 /**
- * The main thread's side of the admin socket: starts the thread, does what only the owner of the store can, writes the log,
- * and starts the thread again should it die. A socket that cannot be opened stops nothing: it is said, and the node signs.
+ * The main thread's side of the admin socket: starts the thread, does what only the owner of the store can do, writes the log,
+ * and starts the thread again if it dies. If the socket cannot be opened, the log says so and the node still signs.
  */
 
 import { rmSync } from "node:fs"
@@ -22,29 +22,29 @@ import {
 import { addressOf, prepareFolder, socketOf } from "./place.ts"
 import { type AdminCommand, refusal } from "./protocol.ts"
 
-// In the binary this module lies in the bundle's root, and the thread's program in the folder of its own entry point.
+// In the binary this module is in the bundle's root, and the thread's program in the folder of its own entry point.
 const PROGRAM = new URL(build.mode === "compiled" ? "./ops/admin/worker.ts" : "./worker.ts", import.meta.url)
 
 const LIMITS: AdminLimits = { requestMs: 5_000, replyMs: 10_000 }
 const OPEN_MS = 10_000
-/** Between a death and the next start. */
+/** Pause between a death and the next start. */
 const RESTART_MS = 5_000
 
 interface AdminSocketOptions {
   readonly store: Pick<Store, "path" | "header" | "replaceHeader" | "audit">
-  /** Throws what the command meets. */
+  /** Throws the error of the command. */
   readonly carryOut: (command: AdminCommand) => Shown
   readonly log: Log
   readonly limits?: AdminLimits
 }
 
 interface AdminSocket {
-  /** Of the open socket; undefined where it could not be opened. */
+  /** Path of the open socket; undefined if it could not be opened. */
   readonly path: string | undefined
   stop(): void
 }
 
-/** Resolves when the socket is open, or when it is known that it does not open. Never rejects. */
+/** Resolves when the socket is open, or when it is certain that it will not open. Never rejects. */
 export async function startAdmin(options: AdminSocketOptions): Promise<AdminSocket> {
   const { store, log, limits = LIMITS } = options
   const path = socketOf(store.path)
@@ -134,7 +134,7 @@ class AdminThread {
       switch (question.kind) {
         case "tell":
           tell(log, question.told)
-          // A wrong password is in the node's own log alone: whoever reaches the socket could fill one that only grows.
+          // A wrong password is only in the node's own log: anybody who reaches the socket could fill a log that only grows.
           if (isDone(question.told)) store.audit.record(Date.now(), commandEntry(question.told))
           return { kind: "answer", answer: { shown: NOTHING } }
         case "header":
@@ -161,7 +161,7 @@ function commandEntry({ command, outcome, peer }: AdminTold): AuditEntry {
   return { kind: "command", facts: { command, outcome, uid: peer?.uid, by: "socket" } }
 }
 
-/** Who did what, as an auditor asks: every guarded command, and never what it was about. */
+/** Writes who did what, for auditors: every guarded command, but never its contents. */
 function tell(log: Log, { command, outcome, peer }: AdminTold): void {
   const fields = { command, outcome, ...(peer === undefined ? {} : { pid: peer.pid, uid: peer.uid }) }
   if (isDone({ outcome })) log.info("admin command", fields)

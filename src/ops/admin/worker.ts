@@ -1,7 +1,7 @@
 /**
  * The thread of the admin socket: takes requests, compares passwords, bounds both, and asks the main thread for what only
- * that can do. A password is compared here, one at a time, so that its cost is never the signing thread's; it holds the data
- * key for as long as it takes to wrap it anew.
+ * it can do. Passwords are compared here, one at a time, so that the signing thread does not bear the cost. The thread holds the data
+ * key only as long as it takes to wrap it again.
  */
 import { chmodSync } from "node:fs"
 import type { Bytes } from "../../bytes.ts"
@@ -45,9 +45,9 @@ declare const self: {
 }
 
 const MAX_CONNECTIONS = 16
-/** For a permitted command to say how it ended. */
+/** Time for a permitted command to report how it ended. */
 const PERMITTED_MS = 60 * 60 * 1000
-/** Lists cost the main thread time: few at once, and a few a second. */
+/** Lists cost the main thread time, so only a few are answered at once, and a few a second. */
 const REQUESTS = { burst: 20, perSecond: 2 }
 
 type AdminConnection = Bun.Socket<ConnectionState>
@@ -55,7 +55,7 @@ type AdminConnection = Bun.Socket<ConnectionState>
 interface ConnectionState {
   readonly reader: FrameReader
   readonly peer: AdminPeer | undefined
-  /** Of the command that was permitted on this connection. */
+  /** The command that was permitted on this connection. */
   permitted: AdminRequest["command"] | undefined
   isBusy: boolean
   isOver: boolean
@@ -67,13 +67,13 @@ const gate = new PasswordGate()
 const bucket = new TokenBucket(REQUESTS, performance.now())
 const asked = new Map<number, (reply: AdminReply | undefined) => void>()
 let [connections, lastId] = [0, 0]
-/** The main thread says what holds. */
+/** The main thread sets these. */
 let limits: AdminLimits = { requestMs: 0, replyMs: 0 }
 let turn: Promise<unknown> = Promise.resolve()
 
 // ---- the main thread -------------------------------------------------------------------------------------------------
 
-/** The main thread did not answer in time, and may yet do what it was asked: nobody is told that it did not. */
+/** The main thread did not answer in time. It may still carry out the request, so nobody is told that it failed. */
 class Unanswered extends Error {}
 
 /** Throws Unanswered. */
@@ -96,12 +96,12 @@ async function answerOf(question: AdminQuestion): Promise<AdminAnswer> {
   throw new CosignerError("E-CLI-001", { what: "the main thread answered another question" })
 }
 
-/** Undefined where the main thread does not say in time whether line and leaf are written: what was done is answered all the same. */
+/** Undefined if the main thread does not confirm in time that line and leaf are written. A command that was carried out is still answered. */
 async function tell({ peer }: ConnectionState, { command }: AdminRequest["command"], outcome: string) {
   return await answerOf({ kind: "tell", told: { command, outcome, peer } }).catch(() => undefined)
 }
 
-/** The answer to a command that is permitted: only once the log for auditors has it. */
+/** The answer to a permitted command. It is sent only once the log for auditors has the leaf. */
 async function permittedOnRecord(state: ConnectionState, command: AdminRequest["command"], answer: AdminAnswer) {
   const told = await tell(state, command, "permitted")
   if (told === undefined || "problem" in told) {
@@ -147,7 +147,7 @@ async function serve(connection: AdminConnection, body: Uint8Array): Promise<voi
   const state = connection.data
   state.isBusy = true
   let request: AdminRequest | undefined
-  /** Undefined: not known, and whoever asked hears the connection end (E-ADM-002). */
+  /** Undefined: the result is not known, and the caller sees the connection end (E-ADM-002). */
   let answer: AdminAnswer | undefined
   try {
     request = decodeRequest(body)
@@ -201,7 +201,7 @@ async function ended(connection: AdminConnection, body: Uint8Array): Promise<voi
   connection.end()
 }
 
-/** A command that was permitted has an end in the log, whenever its connection ended. */
+/** A permitted command gets an end in the log, even if its connection ends first. */
 function wentAway(state: ConnectionState): void {
   const { permitted } = state
   state.permitted = undefined
@@ -257,7 +257,7 @@ function listen(address: string, uid: number): void {
         }
         const body = reader.whole()
         if (body === undefined) return
-        // it came in time; what it waits for from here on is bounded by itself
+        // The request came in time. Everything that it waits for from here on has bounds of its own.
         clearTimeout(connection.data.timer)
         if (permitted === undefined) void serve(connection, body)
         else void ended(connection, body)
@@ -279,7 +279,7 @@ function listen(address: string, uid: number): void {
 async function open({ path, address, uid, limits: stated }: OpenAdmin): Promise<void> {
   limits = stated
   try {
-    // Opens the C library now: once the node has sealed its code, nothing is loaded.
+    // Opens the C library now: after the node has sealed its code, nothing can be loaded.
     if (process.platform === "linux") libc()
     await removeStale(path)
     listen(address, uid)

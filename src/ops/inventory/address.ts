@@ -18,7 +18,7 @@ interface WantedAddress {
   readonly encoding?: string
 }
 
-/** Throws E-CLI-011 for a group, chain or form that is not here, and E-KEY-… for a path that is none. */
+/** Throws E-CLI-011 for an unknown group, chain or form, and E-KEY-… for an invalid path. */
 export function showAddress(store: Pick<Store, "groups" | "identity">, wanted: WantedAddress): Shown {
   const group = store.groups.active(wanted.group_id)
   if (group === undefined)

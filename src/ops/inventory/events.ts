@@ -1,11 +1,11 @@
-/** What event servers are still to get, and the events that they never took, for people and for programs. */
+/** The events that servers have not got yet, and the events that they never took, for people and for programs. */
 import { requestIdOf } from "../../events/envelope.ts"
 import { goTime } from "../../keys/groupInfo.ts"
 import type { DeadLetter } from "../../store/outbox.ts"
 import type { Store } from "../../store/store.ts"
 import type { Shown } from "./shown.ts"
 
-/** At most `most` events that were never taken, the newest; how many there are is in the backlog. */
+/** At most `most` events that were never taken, the newest ones; the backlog has their number. */
 export function showEvents(store: Store, most: number): Shown {
   const backlog = store.outbox.backlog()
   const dead = store.outbox.deadLetters(most)

@@ -1,4 +1,4 @@
-/** The groups of a node, for people and for programs: the block that scripts know (formats.md 4.2), and below it what is ours. */
+/** The groups of a node, for people and for programs: the block that scripts know (formats.md 4.2), followed by our own lines. */
 import { toHex } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
 import { epochStatusOf, ownEpochs } from "../../keys/epochStatus.ts"
@@ -10,7 +10,7 @@ import { nodeIdOf } from "../../wire/nodeId.ts"
 import { importStateOf } from "./imported.ts"
 import type { Shown } from "./shown.ts"
 
-/** Of each group the epoch that signs, or the newest where none does yet. Throws E-CLI-011 for a `wanted` that is not here. */
+/** For each group the epoch that signs, or the newest one if none does yet. Throws E-CLI-011 if `wanted` is unknown. */
 export function showGroups(store: Store, self: PartyId, wanted: string | undefined): Shown {
   const groups = [...ownEpochs(store.groups.list(), self)].sort(oldestFirst)
   const chosen = wanted === undefined ? groups : groups.filter(({ groupId }) => groupId === wanted)
@@ -24,11 +24,11 @@ export function showGroups(store: Store, self: PartyId, wanted: string | undefin
   }
 }
 
-/** The order of the store is that of its blinded ids, another one in each file and after each start. */
+/** The order of the store is that of its blinded ids, which differs between files and between starts. */
 const oldestFirst = (a: GroupPublic, b: GroupPublic): number =>
   a.createdMs - b.createdMs || (a.groupId < b.groupId ? -1 : 1)
 
-/** The block that scripts know, and below it what is ours: state, epoch, and peers that ECDSA is over with. */
+/** The block that scripts know, followed by our own lines: state, epoch, and peers with which ECDSA has ended. */
 function text(group: GroupPublic, self: PartyId, store: Store): readonly string[] {
   const unusable = store.bans.unusable(group.groupId, group.epochId)
   const { waitsFor, kept, supersededBy } = epochStatusOf(group, store.groups.list())

@@ -1,7 +1,7 @@
-/** Whether a group was taken over from recovery files, and whether its old shares are known to be destroyed (threshold.md 6.5). */
+/** Whether a group was imported from recovery files, and whether its old shares are known to be destroyed (threshold.md 6.5). */
 import type { GroupPublic } from "../../keys/group.ts"
 
-/** Of a group that was made here, or that this node was not a dealer of: "". */
+/** "" for a group that was made here, or of which this node was not a dealer. */
 type ImportState = "" | "unconfirmed" | "confirmed"
 
 export function importStateOf(epochs: readonly GroupPublic[], groupId: string): ImportState {

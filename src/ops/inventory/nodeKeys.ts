@@ -1,4 +1,4 @@
-/** What a node's own keys look like in public: its node id, and the key that callback and event servers verify with. */
+/** The public form of a node's own keys: its node id, and the key with which callback and event servers verify. */
 import { createPrivateKey, createPublicKey } from "node:crypto"
 import type { PartyId } from "../../keys/party.ts"
 import { identityOf } from "../../mpc/envelope.ts"

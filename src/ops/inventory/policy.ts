@@ -48,7 +48,7 @@ const shown = ({ version, digest, owners }: AdoptedBundle) => ({ version, docume
 const line = ({ version, digest, fate, atMs, by }: PolicyStep): string =>
   `    ${goTime(atMs)} version ${version} (${digest.slice(0, 16)}) ${fate}, by ${by.join(", ")}`
 
-/** Throws E-POL-010 where owners of a bundle lift freezes, and not the host. */
+/** Throws E-POL-010 if the owners of a bundle lift freezes, and not the host. */
 export function requireHostMayUnfreeze({ policies }: Pick<Store, "policies">): void {
   const { followed } = policies
   if (followed !== undefined)

@@ -1,6 +1,6 @@
 /** What a command shows of a node: a value for programs and lines for people, made from one look at the store. */
 export interface Shown {
-  /** JSON, but for BigInts, which are printed as decimal text. */
+  /** JSON, except that BigInts are printed as decimal text. */
   readonly value: unknown
   readonly lines: readonly string[]
 }

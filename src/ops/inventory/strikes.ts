@@ -1,4 +1,4 @@
-/** Who misbehaved towards a node (threshold.md 2.4), for people and for programs, and what came of a pardon. */
+/** Which peers misbehaved towards a node (threshold.md 2.4), and the result of a pardon, for people and for programs. */
 import { toHex } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
 import { goTime } from "../../keys/groupInfo.ts"

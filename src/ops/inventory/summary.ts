@@ -1,7 +1,7 @@
 /**
- * What a node is in public, in a file of its own beside the database (`secrets.db.public`), for whoever asks without the password:
- * written at every start and signed by the node's own key. It proves itself and not the database: a stranger's whole file
- * is refused only where it is compared. Nothing else rests on it; without it the password is asked for.
+ * The public data of a node, in a file of its own beside the database (`secrets.db.public`), for commands without the password.
+ * It is written at every start and signed by the node's own key. The signature proves the file, but not that it belongs to the database:
+ * a whole file of another node is refused only where the two are compared. Nothing else relies on it; without it the password is needed.
  */
 import { readFileSync } from "node:fs"
 import { fromHex, toHex, utf8 } from "../../bytes.ts"
@@ -32,7 +32,7 @@ const form = closed({
 
 const signed = (nodeId: string, pem: string) => frame("summary", utf8(nodeId), utf8(pem))
 
-/** Durable; the database is there and whole without it, so `missed` is told why it could not be written, and nothing throws. */
+/** Durable. The database is complete without this file, so a failure is reported to `missed` and nothing throws. */
 export function keepSummary(store: Summarised, missed: (why: string) => void): void {
   try {
     writeSummary(store)
@@ -54,7 +54,7 @@ function writeSummary(store: Summarised): void {
   replaceFile(summaryPath(store.path), JSON.stringify(document))
 }
 
-/** Undefined where there is none, or none that its own node id has signed. */
+/** Undefined if there is no file, or none that its own node id has signed. */
 export function readSummary(db: string): Shown | undefined {
   try {
     const { node_id, callback_public_key, signature } = form(parseJson(readFileSync(summaryPath(db)), MAX_BYTES), "$")

@@ -1,4 +1,4 @@
-/** Tasks of the journal, for people and for programs: of one what was asked, read, decided and done; of many a line each. */
+/** Tasks of the journal, for people and for programs: for one task what was asked, read, decided and done; for many tasks a line each. */
 import { CosignerError } from "../../errors.ts"
 import { goTime } from "../../keys/groupInfo.ts"
 import type { Store } from "../../store/store.ts"

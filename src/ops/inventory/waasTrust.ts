@@ -7,14 +7,14 @@ import { isTree } from "../../settings/tree.ts"
 import type { Store } from "../../store/store.ts"
 import type { Shown } from "./shown.ts"
 
-/** 64 hex digits of an Ed25519 key; undefined for anything else. */
+/** Parses 64 hex digits of an Ed25519 key; undefined for any other text. */
 export function parseWaasKey(text: string): Bytes | undefined {
   const key = /^[0-9a-f]{64}$/.test(text) ? fromHex(text) : undefined
   return key !== undefined && isStrictKey(key) ? key : undefined
 }
 
 /**
- * Trusts that key from now on; `before` is the one in force so far, where there is one. On the disk when it returns. Throws E-POL-012
+ * Trusts that key from now on; `before` is the key in force so far, if there is one. Durable when it returns. Throws E-POL-012
  * for a key other than that of the bundle that the node follows.
  */
 export function trustWaas(
@@ -39,7 +39,7 @@ export function trustWaas(
   }
 }
 
-/** Undefined where the node follows no bundle: then its operator decides. */
+/** Undefined if the node follows no bundle: then its operator decides. */
 function ownersWaasKey({ policies: { followed } }: Pick<Store, "policies">): string | undefined {
   if (followed === undefined) return undefined
   const websocket = documentOf(followed.active).tree["websocket"]
@@ -47,8 +47,8 @@ function ownersWaasKey({ policies: { followed } }: Pick<Store, "policies">): str
 }
 
 /**
- * The key that counts: the operator's decision, where there is one, above a key in the file that it replaced. `tell` hears that the file
- * is behind. Throws E-LNK-025 for a key in the file that nobody decided on, and for one in a bundle that the decision is not for.
+ * The key that counts. If the operator has decided, the decision overrides a key in the file that it replaced, and `tell` reports that the
+ * file is out of date. Throws E-LNK-025 for a key in the file that nobody decided on, and for a bundle's key that differs from the decision.
  */
 export function trustedWaasKey(
   store: Pick<Store, "waas" | "policies">,

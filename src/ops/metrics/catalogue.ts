@@ -1,7 +1,7 @@
 /**
  * Every metric of a node, once: name, type, unit, labels, meaning. Prometheus and InfluxDB, `cosigner metrics list`, the
- * dashboard and the reference are all made from this list. Names follow the habits of Prometheus: base units, and _total
- * behind counters.
+ * dashboard and the reference are all made from this list. Names follow the conventions of Prometheus: base units, and _total
+ * after counters.
  */
 import { type Counter, createRegistry, type Gauge, type Histogram, type Registry } from "./registry.ts"
 
@@ -27,7 +27,7 @@ const seconds = <const L extends string = never>(
 
 /** From a quick signature to a key generation on a small machine. */
 const SESSION_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120]
-/** With a person at a callback server in between. */
+/** The upper end allows for a person at a callback server. */
 const TASK_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600]
 const REQUEST_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const COMMIT_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5]

@@ -90,7 +90,7 @@ function influxTargets(name: string, metric: Metric): readonly PanelTarget[] {
   const select = {
     gauge: 'mean("value")',
     counter: 'non_negative_derivative(mean("value"), 1s)',
-    // the mean of the values of an interval: a quantile cannot be told from InfluxQL's bucket counts
+    // The mean of the values of an interval: InfluxQL cannot compute a quantile from bucket counts.
     histogram: 'non_negative_difference(last("sum")) / non_negative_difference(last("count"))',
   }[metric.type]
   const query = `SELECT ${select} FROM "${name}" WHERE $timeFilter GROUP BY ${groups} fill(null)`

@@ -1,7 +1,7 @@
 /**
- * Measurements to InfluxDB 1.8 and 2.x at a fixed interval. A round is all there is in memory: every value is a total or a
- * present state, so a round that is not taken is left out, never queued or repeated. Nothing waits for the server: a
- * round still under way when the next is due makes that next one skip.
+ * Sends measurements to InfluxDB 1.8 and 2.x at a fixed interval. Only one round is in memory: every value is a total or a
+ * present state, so a round that the server does not take is left out, never queued or repeated. Nothing waits for the server: if a
+ * round is still under way when the next is due, the next one is skipped.
  */
 import { InfluxDB, Point, setLogger, type Transport } from "@influxdata/influxdb-client"
 import type { InfluxTarget } from "../../config/influxTarget.ts"
@@ -25,7 +25,7 @@ interface InfluxOptions {
 }
 
 export interface InfluxExporter {
-  /** A last round, if the server takes it within `ms`. Never rejects. */
+  /** Sends a last round if the server takes it within `ms`. Never rejects. */
   stop(ms: number): Promise<void>
 }
 
@@ -88,8 +88,8 @@ export function startInflux(options: InfluxOptions): InfluxExporter {
 }
 
 /**
- * Counters and gauges: field `value`. Histograms: `count`, `sum`, and `le_<bound>`, how many were at most that. A backslash
- * at the end of a tag would join it with the next one, and the protocol has no escape for it: tags hold none.
+ * Counters and gauges have the field `value`. Histograms have `count`, `sum`, and `le_<bound>`, the number of values up to that bound. A
+ * backslash at the end of a tag would join it with the next one, and the protocol has no escape for it, so tags contain none.
  */
 export function pointsOf(families: readonly Family[], prefix: string, atMs: number): readonly Point[] {
   return families.flatMap(({ name, metric, series }) =>
@@ -107,12 +107,12 @@ export function pointsOf(families: readonly Family[], prefix: string, atMs: numb
 
 /** InfluxDB answers a write with nothing, or with an error of a few hundred bytes. */
 const MAX_ANSWER_BYTES = 10_000
-/** What 2.x says of itself, such as "unauthorized"; the rest of an answer may repeat the request, token and all. */
+/** The error code of a 2.x server, such as "unauthorized". The rest of an answer may repeat the request with its token. */
 const ANSWER_CODE = /^\s*\{\s*"code"\s*:\s*"([a-z ]{1,40})"/
 
 /**
- * The client's own transport for servers keeps sockets and timers of its own; this one is a fetch with an end. Redirects
- * are refused: the token is for this server alone.
+ * The client library's own transport for servers keeps sockets and timers of its own. This one is a fetch with a timeout. Redirects
+ * are refused, because the token is for this server alone.
  */
 function transportTo(target: InfluxTarget, timeoutMs: number): Transport {
   const never = () => {

@@ -1,6 +1,6 @@
 /**
- * Measurements in memory: counters, gauges and histograms of one catalogue, each a bounded set of series. Pure: whoever
- * measures says what and how much; in which form it leaves the node is prometheus.ts's and influx.ts's.
+ * Measurements in memory: counters, gauges and histograms of one catalogue, each a bounded set of series. Pure: callers
+ * report what they measured; prometheus.ts and influx.ts format it.
  */
 
 export interface Counter<L extends string = string> {
@@ -22,7 +22,7 @@ export interface Histogram<L extends string = string> {
   readonly unit: string
   readonly help: string
   readonly labels: readonly L[]
-  /** Upper bounds, ascending; what is above the last is in no bucket but in the count. */
+  /** Upper bounds, ascending. A value above the last one is in no bucket, only in the count. */
   readonly buckets: readonly number[]
 }
 
@@ -56,17 +56,17 @@ export interface Family {
 
 export interface Registry<C extends Catalogue> {
   add<N extends NamesOfType<C, "counter">>(name: N, labels: LabelsOf<C[N]>, by?: number): void
-  /** For counts that somebody else keeps: the counter becomes that total. */
+  /** For counts that other code keeps: sets the counter to that total. */
   total<N extends NamesOfType<C, "counter">>(name: N, labels: LabelsOf<C[N]>, value: number): void
   set<N extends NamesOfType<C, "gauge">>(name: N, labels: LabelsOf<C[N]>, value: number): void
-  /** Forgets the series of a gauge: what is not known is not shown. */
+  /** Removes the series of a gauge: an unknown value is not shown. */
   clear<N extends NamesOfType<C, "gauge">>(name: N): void
   observe<N extends NamesOfType<C, "histogram">>(name: N, labels: LabelsOf<C[N]>, value: number): void
   /** Metrics that have a series, in the order of the catalogue. */
   families(): readonly Family[]
 }
 
-/** Series of one metric. Label values come from configuration and codes; past the bound they count under OTHER. */
+/** Series of one metric. Label values come from configuration and codes; beyond the bound they count under OTHER. */
 export const MAX_SERIES = 200
 export const MAX_LABEL = 120
 export const OTHER = "other"
@@ -144,6 +144,6 @@ function readingOf(metric: Metric, { value, buckets, count }: KeptSeries): Serie
   return { atMost: buckets.map((count) => (sum += count)), sum: value, count }
 }
 
-/** Labels end up in line-based formats: control characters become blanks, and what is endless is cut. */
+/** Labels end up in line-based formats: control characters become blanks, and long text is cut. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const legible = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, " ").slice(0, MAX_LABEL)

@@ -1,6 +1,6 @@
 /**
- * What the status port answers, as schemas: the types here, the check before anything is sent, and the OpenAPI description
- * come from them. Every field is named here on purpose; nothing is passed through whole, so that no secret can slip in.
+ * The answers of the status port, as schemas. The types here, the check before anything is sent, and the OpenAPI description
+ * come from them. Every field is named here on purpose. Nothing is passed through whole, so no secret can slip in.
  */
 
 import { type Static, Type } from "@sinclair/typebox"

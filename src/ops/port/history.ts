@@ -1,4 +1,4 @@
-/** The last minutes in points of equal length, for the plots of the page. Pure; the clock is a parameter. */
+/** The last minutes as points of equal length, for the charts of the page. Pure; the clock is a parameter. */
 import type { HistoryDocument } from "./documents.ts"
 
 export interface History {
@@ -26,7 +26,7 @@ export function createHistory(): History {
   function pointAt(nowMs: number): HistoryPoint {
     const index = Math.floor(nowMs / INTERVAL_MS)
     const last = points.at(-1)
-    // A clock that was set back goes on in the last point.
+    // If the clock was set back, the last point goes on.
     if (last !== undefined && last.index >= index) return last
     const made: HistoryPoint = { index, completed: 0, rejected: 0, failed: 0, took: [] }
     points.push(made)

@@ -1,6 +1,6 @@
 /**
- * What the main thread says to the thread of the status port: structured-cloneable data. What that answers is
- * panel/thread.ts's.
+ * The messages from the main thread to the thread of the status port: structured-cloneable data. panel/thread.ts has the
+ * messages in the other direction.
  */
 import type { Bytes } from "../../bytes.ts"
 import type { ShelfChange } from "../../panel/feed.ts"
@@ -13,7 +13,7 @@ export interface PortOptions {
   readonly token: Bytes | undefined
 }
 
-/** How the thread says on stderr that the main thread stalls, since nobody else can then. */
+/** How the thread reports on stderr that the main thread stalls, since nobody else can report it then. */
 export interface StallOptions {
   readonly limitMs: number
   /** undefined: [log.std] is off. */
@@ -29,7 +29,7 @@ export interface PortSnapshot {
 
 export type ToThread =
   | { readonly kind: "open"; readonly port: PortOptions | undefined; readonly stall: StallOptions }
-  /** A sign of life of the main thread, and what is known; without a port the sign alone. */
+  /** A sign of life of the main thread, with what is known; if there is no port, only the sign of life. */
   | { readonly kind: "beat"; readonly snapshot: PortSnapshot | undefined }
   | { readonly kind: "changed"; readonly list: ListName; readonly change: ShelfChange }
 

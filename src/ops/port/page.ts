@@ -1,6 +1,6 @@
 /**
- * The page at /: markup, style and script in one answer, none of it from elsewhere. The policy names script and style by
- * their digests, so that nothing else runs on it whatever text it shows; the script puts text into the document as text only.
+ * The page at /: markup, style and script in one answer, none of it from elsewhere. The content policy names script and style by
+ * their digests, so nothing else runs on the page, whatever text it shows. The script inserts text only as text.
  */
 
 import { policyOf, scriptOf, styleOf } from "../../panel/look.ts"

@@ -1,6 +1,6 @@
 /**
  * The status port as one function from Request to Response: who may ask, what is asked, and the answer from what the main
- * thread told last. Read-only: nothing here changes anything. Where answers come from is worker.ts's.
+ * thread sent last. Read-only: nothing here changes anything. worker.ts supplies the data.
  */
 import { Elysia } from "elysia"
 import type { Bytes } from "../../bytes.ts"
@@ -28,11 +28,11 @@ interface PortParts {
   readonly listen: Listen
   readonly token: Bytes | undefined
   readonly version: string
-  /** What is known now, as text that was checked already; undefined before the first word of the main thread. */
+  /** What is known now, as text that was already checked; undefined before the first message of the main thread. */
   readonly known: () => KnownState | undefined
-  /** What was told so far; documents that were checked already. */
+  /** The documents received so far, already checked. */
   readonly lists: Readonly<Record<ListName, Pick<Shelf, "page">>>
-  /** Whether this client may have an answer now; undefined: clients cannot be told apart. */
+  /** Whether this client may have an answer now; undefined: clients cannot be distinguished. */
   readonly admit: (client: string | undefined, weight: Weight) => boolean
 }
 
@@ -66,7 +66,7 @@ export function createPort(parts: PortParts): Answer {
     refusalOf(parts, request) ?? overBounds(parts, request, client) ?? app.handle(asGet(request))
 }
 
-/** Asked last: whoever may not ask at all takes nothing of what the others share. */
+/** Checked last: a client that may not ask at all uses up none of what the others share. */
 function overBounds({ admit }: PortParts, request: Request, client: string | undefined): Response | undefined {
   if (admit(client, LONG.has(pathOf(request.url)) ? "long" : "short")) return undefined
   return tooMany(
@@ -75,7 +75,7 @@ function overBounds({ admit }: PortParts, request: Request, client: string | und
   )
 }
 
-/** HEAD is answered as GET, and the server leaves the body out. */
+/** HEAD is answered like GET; the server leaves the body out. */
 const asGet = (request: Request): Request => (request.method === "GET" ? request : new Request(request.url))
 
 function router({ known, lists, version }: PortParts): { handle(request: Request): Promise<Response> } {
@@ -130,7 +130,7 @@ function refusalOf({ listen, token }: PortParts, request: Request): Response | u
   const stranger = wrongHost(listen, request)
   if (stranger !== undefined) return stranger
   const path = pathOf(request.url)
-  // A link to the page is fine, and the page holds no data: it asks its reader for the token, and then this port.
+  // A link to the page is fine, because the page holds no data: it asks its reader for the token, and then asks this port.
   if (path === "/") return undefined
   const other = otherSite(request)
   if (other !== undefined || token === undefined || hasToken(request, token)) return other

@@ -1,6 +1,6 @@
 /**
- * The main thread's side of the status port: beats for its thread and tells it what changed. Everything that leaves through
- * here was held against its schema first.
+ * The main thread's side of the status port: sends beats to its thread and tells it what changed. Everything that it sends
+ * was checked against its schema first.
  */
 import { CosignerError } from "../../errors.ts"
 import type { Log } from "../../log.ts"
@@ -15,8 +15,8 @@ export interface StatusThread {
   /** Where the port is, as `status.listen` writes it; undefined without one. */
   readonly address: string | undefined
   /**
-   * A sign of life, with what is known (made only if there is a port), and the next portion of each list. At least twice
-   * within the stall limit.
+   * A sign of life, with what is known (computed only if there is a port), and the next portion of each list. It must come at least
+   * twice within the stall limit.
    */
   beat(snapshot: (() => PortSnapshot) | undefined): void
   stop(): void

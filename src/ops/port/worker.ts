@@ -1,6 +1,6 @@
 /**
- * The thread of the status port: answers from what the main thread told it last, so that questions cost signing nothing,
- * and notices when the main thread falls silent, because the main thread cannot. It holds no key and no secret but the
+ * The thread of the status port. It answers from what the main thread sent last, so that requests cost signing nothing.
+ * It also notices when the main thread falls silent, because the main thread cannot. It holds no key, and no secret except the
  * digest of the port's token.
  */
 import { writeSync } from "node:fs"
@@ -22,7 +22,7 @@ declare const self: {
 }
 
 const WATCH_MS = 500
-/** Of all documents of a list. */
+/** Characters of all documents of a list. */
 const SHELF_CHARACTERS = 16 * 1024 * 1024
 
 let snapshot: PortSnapshot | undefined
@@ -36,7 +36,7 @@ const lists = { tasks: createShelf(SHELF_CHARACTERS), groups: createShelf(SHELF_
 
 // ---- the main thread, watched ----------------------------------------------------------------------------------------
 
-/** Since when the main thread has been silent for too long; whole seconds, so that answers can be kept meanwhile. */
+/** Since when the main thread has been silent for too long; in whole seconds, so that answers can be cached meanwhile. */
 function stalledMs(): number | undefined {
   const silentMs = performance.now() - beatAt
   return stall !== undefined && silentMs > stall.limitMs ? Math.floor(silentMs / 1000) * 1000 : undefined
@@ -59,7 +59,7 @@ function watch(): void {
   try {
     if (isWritable(2, 0)) writeSync(2, `${formatLine(line, stall.format)}\n`)
   } catch {
-    // a full pipe must not end the thread that still answers
+    // A full pipe must not end this thread, which can still answer.
   }
 }
 
@@ -127,7 +127,7 @@ self.addEventListener("message", ({ data }) => {
   switch (data.kind) {
     case "open":
       stall = data.stall
-      // Opens the C library now: once the node has sealed its code, nothing is loaded.
+      // Opens the C library now: after the node has sealed its code, nothing can be loaded.
       isWritable(2, 0)
       beatAt = performance.now()
       setInterval(watch, WATCH_MS)

@@ -1,9 +1,9 @@
-/** Readiness of the log for auditors: whether somebody contradicts it, and how old what others have seen of it is. */
+/** Readiness of the log for auditors: whether a peer contradicts it, and how old the part is that others have seen. */
 import type { WitnessState } from "../../audit/witnessing.ts"
 import { CosignerError } from "../../errors.ts"
 import type { Probe } from "./watch.ts"
 
-/** Peers are asked each minute; one that is away for a while alarms nobody. */
+/** Peers are asked each minute; a peer that is away for a while causes no alarm. */
 const UNSEEN_MS = 5 * 60_000
 
 interface AuditProbeParts {
@@ -13,7 +13,7 @@ interface AuditProbeParts {
 }
 
 export function auditProbe({ now, state, doubt }: AuditProbeParts): Probe {
-  /** Since when leaves are there that nobody else has seen. */
+  /** Since when there have been leaves that nobody else has seen. */
   let unseenSince: number | undefined
   return {
     name: "log",

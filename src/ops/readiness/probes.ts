@@ -1,6 +1,6 @@
 /**
- * What readiness consists of, each item as a function of what it looks at. Limits are parameters; LIMITS has the node's. All
- * of them are found out within 30 s.
+ * The items of readiness, each as a function with its inputs as parameters. Limits are parameters; LIMITS has the node's. Every
+ * failure is noticed within 30 s.
  */
 import { CosignerError, errorText } from "../../errors.ts"
 import { clockOff } from "../../link/clockOff.ts"
@@ -13,23 +13,23 @@ import type { SessionInProgress } from "./sessions.ts"
 import type { Probe, ProbeFinding } from "./watch.ts"
 
 export interface WatchLimits {
-  /** A write that stands must not be older; a probe writes before it would be. */
+  /** The last durable write must not be older; a probe writes before it would be. */
   readonly storeMs: number
-  /** Silence on a link that is up. Heartbeats come every 15 s. */
+  /** The longest silence on a link that is up. Heartbeats come every 15 s. */
   readonly linkSilentMs: number
-  /** How long the link may be down before it reaches the log; readiness does not wait. */
+  /** How long the link may be down before this reaches the log; readiness does not wait. */
   readonly linkHoldMs: number
-  /** Between this clock and WaaS's; the error of measurement is on top. */
+  /** Largest difference between this clock and WaaS's, in addition to the error of measurement. */
   readonly clockMs: number
-  /** An answer of every session worker must not be older. */
+  /** The last answer of every session worker must not be older. */
   readonly workersMs: number
-  /** A worker that is silent for so long is given up and replaced. */
+  /** A worker that is silent for this long is given up and replaced. */
   readonly buryMs: number
-  /** A session may outlive its own limit by so much. */
+  /** A session may outlive its own limit by this much. */
   readonly sessionGraceMs: number
-  /** The main thread must come round within this. */
+  /** The main thread must run again within this time. */
   readonly stallMs: number
-  /** After a stall, the node is taken for ready again after this. */
+  /** After a stall, the node counts as ready again after this time. */
   readonly calmMs: number
 }
 
@@ -52,12 +52,12 @@ const ago = (ms: number): string => `${(Math.max(0, ms) / 1000).toFixed(1)} s ag
 
 // ---- store ------------------------------------------------------------------------------------------------------------
 
-/** A probe's own write, when no task has written for half the limit; after a failure as seldom as that too. */
+/** Makes a write of its own when no task has written for half the limit; after a failure it also writes no more often. */
 export function storeProbe(parts: {
   readonly limits: WatchLimits
   /** Monotonic, ms. */
   readonly clock: () => number
-  /** Of the last commit that stands, monotonic. */
+  /** Time of the last durable commit, monotonic. */
   readonly writtenAt: () => number | undefined
   /** A real write; throws. */
   readonly write: () => void
@@ -109,13 +109,13 @@ export const linkProbe = (limits: WatchLimits, state: () => LinkView): Probe => 
       if (silentMs > limits.linkSilentMs) return down(`nothing was heard for ${seconds} s`)
       return linked(replicas, limits, `heard ${ago(silentMs)}`)
     }
-    // its own code and next step say more than that the link is down
+    // This error's own code and next step say more than that the link is down.
     if (lastError !== undefined) return failed(lastError)
     return phase === "stopped" ? down("the node is stopping") : waiting("not yet up")
   },
 })
 
-/** Ready with any replica; one that is away for long is named in a notice. */
+/** Ready with any replica; a replica that is away for long is named in a notice. */
 function linked(replicas: LinkView["replicas"], limits: WatchLimits, heard: string): ProbeFinding {
   const of = replicas.length
   if (of <= 1) return ok(heard)
@@ -141,7 +141,7 @@ export const clockProbe = (limits: WatchLimits, state: () => Pick<LinkView, "mea
   },
 })
 
-/** What WaaS says of its own store: while that takes no writes, nothing new is asked of this node. */
+/** The state of WaaS's own store: while it takes no writes, WaaS asks nothing new of this node. */
 export const waasProbe = (state: () => Pick<LinkState, "phase" | "waasProblem">): Probe => ({
   name: "waas",
   holdMs: 0,
@@ -187,7 +187,7 @@ export const groupsProbe = (active: () => readonly GroupSignable[]): Probe => ({
 
 // ---- freeze -----------------------------------------------------------------------------------------------------------
 
-/** A frozen group is the item `groups`'s to fail; here it is named. */
+/** The item `groups` fails for a frozen group; this item names it. */
 export const freezeProbe = (freezes: () => readonly Freeze[]): Probe => ({
   name: "freeze",
   holdMs: 0,
@@ -203,7 +203,7 @@ export const freezeProbe = (freezes: () => readonly Freeze[]): Probe => ({
 
 // ---- policy bundle ----------------------------------------------------------------------------------------------------
 
-/** A version that waits takes nothing from signing, and is named as long as it waits. */
+/** A version that waits does not prevent signing. It is named as long as it waits. */
 export const policyProbe = (record: () => PolicyRecord | undefined): Probe => ({
   name: "policy",
   holdMs: 0,
@@ -223,7 +223,7 @@ export const policyProbe = (record: () => PolicyRecord | undefined): Probe => ({
 
 // ---- configuration ----------------------------------------------------------------------------------------------------
 
-/** Keys of the file that wait for a restart take nothing from signing, and are named as long as they wait. */
+/** Keys of the file that wait for a restart do not prevent signing. They are named as long as they wait. */
 export const configProbe = (waiting: () => readonly string[]): Probe => ({
   name: "configuration",
   holdMs: 0,
@@ -243,7 +243,7 @@ interface PoolView {
   reap(silentMs: number): void
 }
 
-/** Keeps one ping under way; a worker that lets it wait for long is replaced. */
+/** Keeps one ping under way to each worker; a worker that does not answer for long is replaced. */
 export function workersProbe(parts: {
   readonly limits: WatchLimits
   readonly clock: () => number
@@ -303,8 +303,8 @@ export const sessionsProbe = (
 // ---- main thread ------------------------------------------------------------------------------------------------------
 
 /**
- * Sees stalls from inside, after them: the time between two looks. While one lasts, only another thread can tell
- * (status/worker.ts), which also logs it; this probe keeps the node from being ready right after it.
+ * Sees stalls from inside and afterwards, by the time between two looks. During a stall only another thread can report it
+ * (port/worker.ts), which also logs it. This probe keeps the node from being ready right afterwards.
  */
 export function loopProbe(limits: WatchLimits, clock: () => number, onStall: (ms: number) => void): Probe {
   let lookedAt = clock()
@@ -329,12 +329,12 @@ export function loopProbe(limits: WatchLimits, clock: () => number, onStall: (ms
 
 // ---- proof ------------------------------------------------------------------------------------------------------------
 
-/** `limitMs` undefined: no schedule promises a proof, so its age is told and nothing more. */
+/** `limitMs` undefined: no schedule promises a proof, so only its age is reported. */
 export const proofProbe = (parts: {
   readonly now: () => number
-  /** When a share of this node was last seen to sign, ms since 1970. */
+  /** When a share of this node last signed, ms since 1970. */
   readonly provenMs: () => number | undefined
-  /** Of the oldest key share that could sign. */
+  /** Age of the oldest key share that could sign. */
   readonly heldMs: () => number | undefined
   readonly limitMs: number | undefined
 }): Probe => ({

@@ -1,4 +1,4 @@
-/** Sessions seen from outside: which are open, until when they should have ended, and how long each took. */
+/** Sessions seen from outside: which are open, when they should have ended, and how long each took. */
 import type { Ending, SessionSpec } from "../../mpc/session.ts"
 import type { StartSession } from "../../tasks/ports.ts"
 
@@ -9,12 +9,12 @@ export interface SessionInProgress {
 }
 
 interface SessionBook {
-  /** Starts as `start` does, and keeps the book. */
+  /** Starts a session as `start` does, and keeps track of it. */
   readonly startSession: StartSession
   open(): Iterable<SessionInProgress>
 }
 
-/** What a session is called in metrics: `dkg`, `reshare`, or `sign ecdsa`. */
+/** The name of a session in metrics: `dkg`, `reshare`, or `sign ecdsa`. */
 const protocolOf = (spec: SessionSpec<unknown>): string =>
   spec.protocol === "sign" ? `sign ${spec.algorithm}` : spec.protocol
 

@@ -1,13 +1,14 @@
 /**
- * What of readiness WaaS is told over the link (formats.md 12), so that it chooses signers that can sign: whether the node carries
- * out tasks at all, which groups do not sign with which algorithm, and which are to be refreshed before long. Said after each connection, and when it changes.
+ * The part of readiness that the node reports to WaaS over the link (formats.md 12), so that WaaS chooses signers that can sign: whether
+ * the node carries out tasks at all, which groups cannot sign with which algorithm, and which should be refreshed soon. The node reports
+ * it after each connection, and when it changes.
  */
 import type { GroupSignable } from "../../tasks/signable.ts"
 import type { Readiness } from "../../wire/frames.ts"
 import { MAX_BLOCKED } from "../../wire/nodeStateCodec.ts"
 import type { ReadinessItem } from "./watch.ts"
 
-/** Without these a node carries out nothing. Groups are told one by one; the link is up where this is heard. */
+/** Without these items a node carries out nothing. Groups are reported one by one; if WaaS hears this, the link is up. */
 const OF_THE_NODE: readonly string[] = ["store", "log", "clock", "workers", "sessions", "loop", "freeze"]
 const GROUPS = "groups"
 
@@ -15,7 +16,7 @@ interface ToldParts {
   readonly link: () => { readonly phase: string; readonly connections: number }
   readonly open: () => number
   readonly most: number
-  /** May be dear: asked only while readiness names a group, as blocked or in a notice. */
+  /** May be expensive: called only while readiness names a group, as blocked or in a notice. */
   readonly groups: () => readonly GroupSignable[]
   readonly tell: (readiness: Readiness) => void
 }
@@ -45,7 +46,7 @@ export function tellReadiness({ link, open, most, groups, tell }: ToldParts): To
   }
 }
 
-/** Who froze the node, and why, is for its own operators. */
+/** Who froze the node, and why, is only for its own operators. */
 const whyOf = ({ name, reason }: ReadinessItem): string => (name === "freeze" ? "it is frozen" : reason)
 
 const blockedOf = (groups: readonly GroupSignable[]): Readiness["blocked"] =>

@@ -1,23 +1,22 @@
 /**
- * Readiness, earned: every item is looked at again and again, and the node is ready while all are ok. An item that stays
- * failed reaches the log once, with its code and the next step, and once more when it is over. How an item is looked at is
- * its probe's.
+ * Readiness: every item is checked again and again, and the node is ready while all are ok. An item that stays
+ * failed reaches the log once, with its code and the next step, and once more when it is over. The probe of an item checks it.
  */
 import { type CosignerError, describe } from "../../errors.ts"
 import type { Log } from "../../log.ts"
 
 export type ProbeFinding =
-  /** A notice is shown with its code and next step, and alarms nobody. */
+  /** A notice is shown with its code and next step, and causes no alarm. */
   | { readonly state: "ok"; readonly reason: string; readonly notice?: CosignerError }
-  /** Not known yet: not ready, and nothing to alarm anybody for. */
+  /** Not known yet: not ready, but no alarm. */
   | { readonly state: "waiting"; readonly reason: string }
   | { readonly state: "failed"; readonly error: CosignerError }
 
 export interface Probe {
   readonly name: string
-  /** Cheap, synchronous; what it throws is for the daemon to know as a bug. */
+  /** Cheap, synchronous; an exception is a bug that the daemon reports. */
   readonly look: () => ProbeFinding
-  /** Failed for so long, ms, before it reaches the log: short interruptions are told by whoever sees them. */
+  /** How long, in ms, it must have failed before it reaches the log: other code reports short interruptions. */
   readonly holdMs: number
 }
 
@@ -42,7 +41,7 @@ interface WatchParts {
   readonly probes: readonly Probe[]
   readonly now: () => number
   readonly log: Log
-  /** Told once for every alarm. */
+  /** Called once for every alarm. */
   readonly onAlarm: (item: string) => void
 }
 

@@ -1,4 +1,4 @@
-/** How the server answers when nothing is wrong: the form that a node can read and action on. */
+/** Checks how the server answers good requests: in the form that a node can read and act on. */
 import { approves, type Reply } from "../client.ts"
 import { approvedBody, ask, type Case, type Kit, keyGenBody, ping } from "../kit.ts"
 

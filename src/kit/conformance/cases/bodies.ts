@@ -1,4 +1,4 @@
-/** Requests with a good token around a body that is not one: each would be approved if it were whole. */
+/** Requests with a good token and a damaged body. Each would be approved if the body were whole. */
 import { approves, type Body } from "../client.ts"
 import { approvedBody, ask, type Case, type Severity } from "../kit.ts"
 

@@ -1,7 +1,7 @@
 /**
- * Signing requests whose `extra_info.intent` (what the node read, formats.md 11) departs from the raw transaction or from the
- * digest, in every format that a node reads. A server may decide by the intent alone; then it compares its digests, and takes no
- * effect for granted that it does not know.
+ * Signing requests whose `extra_info.intent` (what the node read, formats.md 11) differs from the raw transaction or from the
+ * digest, in every format that a node reads. A server may decide by the intent alone. Then it must compare the digests, and must not
+ * ignore an effect that it does not know.
  */
 import { copy, fromHex } from "../../../bytes.ts"
 import { BITCOIN, evmChain, NATIVE_ASSETS, SOLANA, TRON } from "../../../intent/caip.ts"
@@ -96,7 +96,7 @@ const otherDigest = (sample: Sample): string =>
 
 type IntentShown = Readonly<Record<string, unknown>>
 
-/** The sample's transfer as an intent of a format, with its hash: what people are shown is good in every case. */
+/** The sample's transfer as an intent of a format, with its hash; what people are shown is correct in every case. */
 function shown({ chainId, to, amount }: Sample, format: Format, digest: string): IntentShown {
   const chain = chainOf(format, chainId)
   const asset = NATIVE_ASSETS.get(chain)?.id ?? `${chain}/slip44:60`

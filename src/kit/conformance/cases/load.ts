@@ -1,4 +1,4 @@
-/** Requests that cost: a good server drops them and stays there for its node. */
+/** Expensive requests: a good server drops them and stays available for its node. */
 import { connect } from "node:net"
 import { FORM_FIELD } from "../../../wire/tssJwt.ts"
 import { post } from "../client.ts"

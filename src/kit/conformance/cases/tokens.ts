@@ -1,4 +1,4 @@
-/** Tokens that no node made: each carries a request that the server approves when the token is good. */
+/** Tokens that no node made. Each carries a request that the server approves with a good token. */
 import { approves, makeToken, post, type TokenOver } from "../client.ts"
 import { approvedBody, ask, type Case, type Kit, type Severity } from "../kit.ts"
 

@@ -1,4 +1,4 @@
-/** Signing requests in which something other would be signed than what was shown, listed or limited. */
+/** Signing requests that would sign something other than what was shown, listed or limited. */
 import { type Bytes, concat, copy, u8, utf8 } from "../../../bytes.ts"
 import { formatDecimal } from "../../../intent/amount.ts"
 import { addressOf } from "../../../intent/evm/address.ts"
@@ -86,7 +86,7 @@ export const transactionCases: readonly Case[] = [
   })),
 ]
 
-/** Same first and last four digits, other middle: what a glance at a screen does not see. */
+/** Same first and last four digits, different middle: a person who glances at a screen does not see it. */
 function lookAlike({ to }: Sample): Bytes {
   const twin = copy(to)
   for (let i = 2; i < 18; i++) twin[i] = (twin[i] ?? 0) ^ 0x5a

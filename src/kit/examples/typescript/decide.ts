@@ -1,5 +1,5 @@
 /**
- * What is approved: new keys if the configuration says so, and one kind of signature, a payment of the chain's own coin to a
+ * Decides what is approved: new keys if the configuration allows them, and one kind of signature, a payment of the chain's own coin to a
  * listed address, within the limits. Everything else is rejected.
  */
 import {
@@ -69,7 +69,7 @@ export function rulesOf(config: JsonObject): { readonly decide: (asked: Asked) =
     const { msg_hash_list: hashes, bip32_path_list: paths, signature_type: type, root_pub_key: root } = detail
     if (!Array.isArray(hashes) || hashes.length !== 1 || !Array.isArray(paths) || paths.length !== 1 || type !== 1)
       throw new Refused("one ECDSA signature can be checked at a time")
-    // The transaction itself, never the words beside it: what is hashed here is what will be signed.
+    // Uses the transaction itself, never the statements beside it: what is hashed here is what will be signed.
     const text = at(extra, "transaction", "raw_tx_info", "unsigned_raw_tx")
     if (typeof text !== "string" || !/^0x(?:[0-9a-f]{2}){1,131072}$/i.test(text))
       throw new Refused("there is no raw transaction to check")
@@ -96,7 +96,7 @@ export function rulesOf(config: JsonObject): { readonly decide: (asked: Asked) =
   }
 }
 
-/** Refuses a screen that lies: what people were shown must be what is signed. */
+/** Refuses a false display: what people were shown must be what is signed. */
 function checkWords(extra: JsonObject, { to, amount }: Payment): void {
   const shown = at(extra, "transaction", "destination", "account_output")
   const address = at(shown, "address") ?? to
@@ -116,8 +116,8 @@ interface Signed {
 }
 
 /**
- * Compares what the node says that it read with what was read here, and works its hash out again: the node binds the signing
- * session to that hash. The sender alone is the node's word, for only the node derives it.
+ * Compares what the node states as its reading with the reading here, and computes its hash again, because the node binds the signing
+ * session to that hash. Only the sender must be taken from the node, because only the node derives it.
  */
 function checkIntent(extra: JsonObject, payment: Payment, signed: Signed): void {
   const intent = at(extra, "intent")

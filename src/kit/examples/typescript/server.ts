@@ -1,6 +1,6 @@
 /**
- * A callback server for a co-signer node: it is asked about every task before the node takes part, and only its signed "APPROVE"
- * lets the node sign. Owns the exchange: HTTP, the node's token, the signed answer. What is approved is decided in decide.ts.
+ * A callback server for a co-signer node. The node asks it about every task before it takes part, and only its signed "APPROVE"
+ * lets the node sign. Owns the exchange: HTTP, the node's token, the signed answer. decide.ts decides what is approved.
  *
  *     npm install && bun server.ts config.json        (or node 24 in place of bun)
  */
@@ -11,7 +11,7 @@ import { dirname, join } from "node:path"
 import { isObject, type JsonObject, Refused, readAsked, rulesOf } from "./decide.ts"
 
 const MAX_BODY = 4 * 1024 * 1024
-/** Seconds that two clocks may be apart. */
+/** The most seconds that two clocks may differ. */
 const CLOCK_SKEW = 60
 /** Seconds: a token of a node lives for minutes. */
 const MAX_LIFETIME = 3900
@@ -77,7 +77,7 @@ function signedToken(answer: Answer): string {
 
 const btoaUtf8 = (text: string): string => Buffer.from(text).toString("base64")
 
-/** A node repeats a request under its id; nobody may put another one in its place. */
+/** A node repeats a request under its id; nobody may replace it by another. */
 function isSameAsBefore(id: string, body: string): boolean {
   const digest = createHash("sha256").update(body).digest("hex")
   const before = seen.get(id)
@@ -141,7 +141,7 @@ const server = createServer({ requestTimeout: 10_000 }, async (request, response
     process.stdout.write(`${JSON.stringify(answer)}\n`)
     response.writeHead(200, { "content-type": "text/plain; charset=utf-8" }).end(signedToken(answer))
   } catch {
-    // a fault of ours approves nothing
+    // A fault of this server approves nothing.
     response.destroy()
   }
   return undefined

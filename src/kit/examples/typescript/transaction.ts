@@ -56,7 +56,7 @@ function readItem(bytes: Uint8Array): RlpItem {
   return { isList, content, rest: bytes.subarray(start + length) }
 }
 
-/** Refuses whatever is not exactly one unsigned payment with no data, for one chain. */
+/** Refuses everything that is not exactly one unsigned payment without data, for one chain. */
 export function readPayment(raw: Uint8Array): Payment {
   const typed = raw[0] === 2
   const whole = readItem(typed ? raw.subarray(1) : raw)
@@ -84,7 +84,7 @@ export function readPayment(raw: Uint8Array): Payment {
   return { chainId: number(chain), nonce: number(nonce), to: addressOf(text(to)), amount: number(value), maxFee }
 }
 
-/** Undefined for what is no plain decimal number with at most so many decimals. */
+/** Undefined unless the text is a plain decimal number with at most this many decimals. */
 export function decimal(text: unknown, decimals: number): bigint | undefined {
   const found = typeof text === "string" ? /^([0-9]{1,78})(?:\.([0-9]{1,77}))?$/.exec(text) : null
   const fraction = (found?.[2] ?? "").replace(/0+$/, "")
@@ -102,7 +102,7 @@ interface Hashed {
   readonly from: string
 }
 
-/** Of a reading with one transfer: docs/spec/intents.md 6.1. */
+/** The hash of a reading with one transfer: docs/spec/intents.md 6.1. */
 export function intentHashOf(payment: Payment, { digest, root, path, chain, asset, from }: Hashed): Uint8Array {
   const { amount, to, nonce, maxFee } = payment
   const fields = ["amount", `i${amount}`, "asset", `s${asset}`, "from", `s${from}`, "kind", "stransfer", "to", `s${to}`]
