@@ -298,6 +298,7 @@ const UNSCANNED: ReadonlyMap<string, string> = new Map([
   ["upgrade.test.ts", "an older release runs beside this one, and what that binary says is not this commit's"],
   ["backlog.test.ts", "a load of hundreds at level trace is another load; crash and wire scan the same frames"],
   ["campaign.test.ts", "a script of its own runs the processes, under load"],
+  ["replicas.test.ts", "as campaign, whose cluster it has: the faults of several WaaS on one database"],
   ["waasLost.test.ts", "as adopt: WaaS holds no secret but its key, and test/backup looks for that in its backups"],
   ["adopt.test.ts", "WaaS holds no secret but its key, and the nodes do here what crash and backup scan"],
 ])
