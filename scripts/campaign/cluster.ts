@@ -37,6 +37,8 @@ export interface Size {
   readonly nodes: number
   /** What is cut is cut there; without, everybody connects directly. */
   readonly hasWires?: boolean
+  /** Behind the configuration of each replica. */
+  readonly waasToml?: string
 }
 
 interface Parts {
@@ -62,7 +64,7 @@ export class Cluster implements AsyncDisposable {
 
   /** A vault of 2 of all nodes, with keys. */
   static async start(
-    { hasWires = true, ...count }: Size,
+    { hasWires = true, waasToml = "", ...count }: Size,
     draw: Draw,
   ): Promise<{ readonly cluster: Cluster; readonly vault: DemoVault }> {
     const dir = temporaryFolder("cluster").path
@@ -70,7 +72,11 @@ export class Cluster implements AsyncDisposable {
     const postgres = startPostgres()
     const url = await postgres.database()
     const replicas = numbered("waas", count.replicas)
-    const { waasKey, targets } = await makeReplicas(dir, url, replicas)
+    const { waasKey, targets } = await makeReplicas(
+      dir,
+      replicas,
+      `[waas.store]\nurl = "${url}"\n${SETTINGS}${waasToml}`,
+    )
     const wires = new Map<string, readonly Wire[]>()
     const nodes: UnguardedNode[] = []
     for (const [index, name] of numbered("node", count.nodes).entries()) {
@@ -208,12 +214,12 @@ export class Cluster implements AsyncDisposable {
 /** The folders, with one key; and for each replica a port and an API key of its own. */
 async function makeReplicas(
   dir: string,
-  url: string,
   names: readonly string[],
+  toml: string,
 ): Promise<{ readonly waasKey: string; readonly targets: readonly Target[] }> {
   const [first = "", ...others] = names
   const made = object(await runToEnd(program, ["waas", "init", "--dir", first, "--json"], dir))
-  writeFileSync(join(dir, first, "waas.toml"), `[waas.store]\nurl = "${url}"\n${SETTINGS}`, { mode: 0o600 })
+  writeFileSync(join(dir, first, "waas.toml"), toml, { mode: 0o600 })
   for (const name of others) cpSync(join(dir, first), join(dir, name), { recursive: true })
   const targets: Target[] = []
   for (const name of names) {

@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { randomUUID } from "node:crypto"
+import { Transaction } from "ethers"
 import { keccak256, parseEther, serializeTransaction } from "viem"
 import { Cluster } from "../../scripts/campaign/cluster.ts"
 import { signedJson } from "../../src/approvals/json.ts"
@@ -12,17 +13,20 @@ import { type DemoVault, generateKeys, makeVault, until } from "../../src/kit/de
 import { solana } from "../../src/kit/demo/signatures.ts"
 import type { Client, SignRequestObject } from "../../src/waas/client.ts"
 import { sshTestKey } from "../support/approvers.ts"
+import { evmEndpoint } from "../support/evmEndpoint.ts"
 import { whyNoPostgres } from "../support/postgres.ts"
 import { awaited, wordOn } from "./words.ts"
 
 if (whyNoPostgres !== undefined) console.log(`no replicas: ${whyNoPostgres}`)
 
+const EXCHANGE = "0x0f76F604fd7762Bd94B48CA2523F69ab9665c97f"
 const READY_MS = 60_000
 const LIMIT_MS = 120_000
 const [A, B, C] = ["waas1", "waas2", "waas3"] as const
 const ENDED: readonly string[] = ["Completed", "Declined", "Failed", "Canceled"]
 
 describe.skipIf(whyNoPostgres !== undefined)("three WaaS on one Postgres", () => {
+  let chain: ReturnType<typeof evmEndpoint>
   let cluster: Cluster
   let vault: DemoVault
   let a: Client
@@ -30,7 +34,9 @@ describe.skipIf(whyNoPostgres !== undefined)("three WaaS on one Postgres", () =>
   let c: Client
 
   beforeAll(async () => {
-    const started = await Cluster.start({ replicas: 3, nodes: 4 }, Math.random)
+    chain = evmEndpoint()
+    const waasToml = `[[waas.chains]]\nid = "ETH"\nrpc_url = "${chain.url}"\n`
+    const started = await Cluster.start({ replicas: 3, nodes: 4, waasToml }, Math.random)
     cluster = started.cluster
     vault = started.vault
     a = cluster.clientOf(A)
@@ -38,7 +44,10 @@ describe.skipIf(whyNoPostgres !== undefined)("three WaaS on one Postgres", () =>
     c = cluster.clientOf(C)
     expect(await cluster.callers.untilReady(3, READY_MS)).toBe(true)
   }, LIMIT_MS)
-  afterAll(() => cluster[Symbol.asyncDispose](), LIMIT_MS)
+  afterAll(async () => {
+    await cluster[Symbol.asyncDispose]()
+    await chain[Symbol.asyncDispose]()
+  }, LIMIT_MS)
 
   const body = (index: number, names: readonly string[] = []) => {
     const { path, message } = solana(vault, index)
@@ -157,6 +166,30 @@ describe.skipIf(whyNoPostgres !== undefined)("three WaaS on one Postgres", () =>
   )
 
   test(
+    "transfers from one address made at all at once have nonces of their own, and go out once each",
+    async () => {
+      const { wallet_id: id } = await b.createWallet(vault.vaultId, "of transfers")
+      const [from] = await c.createAddresses(id, { chain_id: "ETH", count: 1 })
+      const source = { source_type: "Org-Controlled", wallet_id: id, address: from?.address }
+      const to = { destination_type: "Address", account_output: { address: EXCHANGE, amount: "0.5" } }
+      await Promise.all(
+        [a, b, c, a, b, c].map((client) =>
+          client.call(
+            "POST",
+            "/transactions/transfer",
+            {},
+            { request_id: randomUUID(), source, token_id: "ETH", destination: to },
+          ),
+        ),
+      )
+      await until("every transfer", async () => (chain.sent.length >= 6 ? true : undefined))
+      const nonces = chain.sent.map((raw) => Transaction.from(raw).nonce)
+      expect(nonces.toSorted((one, other) => one - other)).toEqual([7, 8, 9, 10, 11, 12])
+    },
+    LIMIT_MS,
+  )
+
+  test(
     "a webhook comes once, whichever wrote its event",
     async () => {
       const told: string[] = []
@@ -206,7 +239,7 @@ min = 2
 above = "1 ETH"
 `)
       const raw = serializeTransaction({
-        ...{ type: "eip1559", chainId: 1, nonce: 0, to: "0x0f76F604fd7762Bd94B48CA2523F69ab9665c97f" },
+        ...{ type: "eip1559", chainId: 1, nonce: 0, to: EXCHANGE },
         ...{ value: parseEther("2"), gas: 21_000n, maxFeePerGas: 1_000_000_000n, maxPriorityFeePerGas: 0n },
       })
       const { sign_request_id: id } = await a.createSignRequest(vault.vaultId, {
