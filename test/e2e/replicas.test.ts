@@ -207,6 +207,8 @@ describe.skipIf(whyNoPostgres !== undefined)("three WaaS on one Postgres", () =>
           {},
           { url: server.url.href, subscribed_events: ["mpc_vaults.created"] },
         )
+        // Until then the others may not know of it.
+        await Bun.sleep(1_100)
         const names = ["one", "two", "three", "four", "five", "six"]
         for (const [index, name] of names.entries()) await ([a, b, c][index % 3] ?? a).createVault(`hooked ${name}`)
         const came = () => names.map((name) => told.filter((text) => text.includes(`hooked ${name}"`)).length)
