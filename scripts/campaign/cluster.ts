@@ -136,7 +136,7 @@ export class Cluster implements AsyncDisposable {
     const actor = startActor(program, name, args, node?.dir ?? dir, join(dir, "logs", `${name}.log`))
     this.#actors.set(name, actor)
     // One whose database or WaaS is away meanwhile has started all the same.
-    const words = node ? ["Start to register service", "E-LNK-001"] : ["WaaS listening on ", "stands by", "E-WAA-070"]
+    const words = node ? ["Start to register service", "E-LNK-001"] : ["WaaS listening on ", "E-WAA-070"]
     await actor.line((line) => words.some((word) => line.includes(word)), READY_MS)
   }
 
