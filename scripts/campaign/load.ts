@@ -27,6 +27,8 @@ export interface Asking {
   readonly times?: number
   /** Somebody cancels it at once. */
   readonly isCanceled?: boolean
+  /** Until it has to be signed; 300 unless given. */
+  readonly seconds?: number
   /** EdDSA unless given. */
   readonly scheme?: "eddsa" | "ecdsa"
 }
@@ -45,7 +47,7 @@ async function asked(
   client: Client,
   vault: DemoVault,
   index: number,
-  { nodeIds, times = 1, isCanceled = false, scheme = "eddsa" }: Asking,
+  { nodeIds, times = 1, isCanceled = false, seconds = DEADLINE_SECONDS, scheme = "eddsa" }: Asking,
 ): Promise<Signed> {
   const wanted = scheme === "eddsa" ? solana(vault, index) : ethereum(vault, index)
   const body = {
@@ -53,7 +55,7 @@ async function asked(
     ...(scheme === "eddsa" ? EDDSA : ECDSA),
     ...(nodeIds && { used_tss_node_ids: nodeIds }),
     messages: [{ bip32_path: wanted.path, msg_hash: `0x${toHex(wanted.message)}`, tweak: "" }],
-    deadline_seconds: DEADLINE_SECONDS,
+    deadline_seconds: seconds,
   } as const
   const ask = () => persistently(() => client.createSignRequest(vault.vaultId, body))
   const [first, ...others] = await Promise.all([ask(), ...Array.from({ length: times - 1 }, ask)])

@@ -10,7 +10,7 @@ import { persistently, signed } from "./load.ts"
 
 const CURVES: readonly CurveName[] = ["ed25519", "secp256k1"]
 /** A set-up ends within its deadline, which is longer than a campaign; this long without an end is a finding. */
-const SET_UP_MS = 300_000
+const SET_UP_MS = 1_200_000
 
 /** A vault and who has its shares at present. */
 export interface Ward {
