@@ -4,13 +4,15 @@
  * there and 500 requests have ended. Prints the seed and a table. Exit 1 if a request did not complete, an answer changed, or nodes do not sign any more. Everything is on the loopback, and ends by itself.
  */
 import { parseArgs } from "node:util"
+import type { Level } from "../src/log.ts"
+import { backlog, TOO_MANY } from "./campaign/backlog.ts"
 import { drawFrom } from "./campaign/draw.ts"
 import { CAMPAIGNS } from "./campaign/faults.ts"
 import { Fleet } from "./campaign/fleet.ts"
 import { kills } from "./campaign/kills.ts"
-import { answerNow, type Signed, signed } from "./campaign/load.ts"
+import { judged, played } from "./campaign/play.ts"
 import { replicas } from "./campaign/replicas.ts"
-import { lameQuorums, makeKeys, openVault, type Ward } from "./campaign/vaults.ts"
+import { makeKeys, openVault, type Ward } from "./campaign/vaults.ts"
 import { buildBinary } from "./toolchain.ts"
 
 const { values, positionals } = parseArgs({
@@ -22,7 +24,7 @@ const { values, positionals } = parseArgs({
     nodes: { type: "string", default: "5" },
   },
 })
-const ALL = ["kill", ...Object.keys(CAMPAIGNS)]
+const ALL = ["kill", ...Object.keys(CAMPAIGNS), "backlog"]
 const names = positionals.includes("all") ? ALL : positionals
 const minutes = Number(values.minutes)
 const seed = Number(values.seed)
@@ -49,68 +51,46 @@ if (names.includes("kill")) {
   console.table([found.row])
   isSound &&= found.isSound
 }
-const others = names.filter((name) => CAMPAIGNS[name] !== undefined)
-if (others.length > 0) await onOneFleet()
+// What is written at level trace makes a backlog another load; a short one shows no figures.
+const hasBacklog = names.includes("backlog")
+const isApart = minutes >= 1 && hasBacklog
+if ((hasBacklog && !isApart) || names.some((name) => CAMPAIGNS[name] !== undefined)) {
+  await withFleet("trace", async (fleet, ward) => {
+    await playAll(fleet, ward)
+    if (hasBacklog && !isApart) await playBacklog(fleet, ward)
+  })
+}
+if (isApart) await withFleet("info", playBacklog)
 process.exit(isSound ? 0 : 1)
 
-async function onOneFleet(): Promise<void> {
-  const fleet = await Fleet.start({ nodes: 3, level: "info" })
+/** One WaaS, three nodes and a vault that any two of them sign for. */
+async function withFleet(level: Level, play: (fleet: Fleet, ward: Ward) => Promise<void>): Promise<void> {
+  const fleet = await Fleet.start({ nodes: 3, level })
   try {
     const opened = await openVault(fleet.client, { nodes: fleet.nodes, threshold: 2 })
     await Promise.all(fleet.nodes.map(({ name }) => fleet.begin(name)))
-    const ward = await makeKeys(fleet.client, opened)
-    const rows = []
-    for (const name of others) rows.push(await run(name, fleet, ward))
-    console.table(rows)
+    await play(fleet, await makeKeys(fleet.client, opened))
   } finally {
     await fleet[Symbol.asyncDispose]()
   }
 }
 
-async function run(name: string, fleet: Fleet, ward: Ward): Promise<Readonly<Record<string, string | number>>> {
-  const campaign = CAMPAIGNS[name]
-  if (campaign === undefined) throw new RangeError("it was looked up")
-  const missing = campaign.missing?.()
-  if (missing !== undefined) return { campaign: name, what: `left out: ${missing}` }
-  const draw = drawFrom(seed)
-  const back = await campaign.prepare?.(fleet)
-  const end = performance.now() + minutes * 60_000
-  const isOver = (): boolean => performance.now() >= end
-  const all: Signed[] = []
-  const worker = async (first: number): Promise<void> => {
-    for (let index = first; !isOver(); index += campaign.atOnce) {
-      const scheme = index % 2 === 0 ? "eddsa" : "ecdsa"
-      all.push(await signed(fleet.client, ward.vault, index, { scheme }))
-    }
+async function playAll(fleet: Fleet, ward: Ward): Promise<void> {
+  const rows = []
+  for (const [name, campaign] of Object.entries(CAMPAIGNS)) {
+    if (!names.includes(name)) continue
+    const found = await played(name, campaign, { fleet, ward, minutes, draw: drawFrom(seed, name) })
+    if (found.faults.length > 0) console.table(found.faults)
+    rows.push(found.row)
+    isSound &&= found.isSound
   }
-  let faults = 0
-  const faulting = (async () => {
-    while (!isOver()) faults += await campaign.fault(fleet, draw)
-  })()
-  await Promise.all([...Array.from({ length: campaign.atOnce }, (_, index) => worker(index)), faulting])
-  await back?.()
-  const unfinished = all.filter(({ status }) => status !== "Completed")
-  for (const { id, status, reason } of unfinished) console.error(`${name}: ${id} ${status} ${reason}`)
-  const changed = await changedAnswers(fleet, all, ward)
-  const lame = await lameQuorums(fleet.client, ward, 3)
-  if (unfinished.length + changed + lame > 0) isSound = false
-  return {
-    campaign: name,
-    what: campaign.what,
-    faults,
-    requests: all.length,
-    completed: all.length - unfinished.length,
-    changed_answers: changed,
-    quorums_that_do_not_sign: lame,
-  }
+  if (rows.length > 0) console.table(rows)
 }
 
-async function changedAnswers({ client }: Fleet, before: readonly Signed[], { vault }: Ward): Promise<number> {
-  let changed = 0
-  for (const one of before) {
-    if (one.id === "") continue
-    const now = await answerNow(client, vault, one.id)
-    if (now.status !== one.status || now.signatures !== one.signatures) changed++
-  }
-  return changed
+async function playBacklog(fleet: Fleet, ward: Ward): Promise<void> {
+  const all = await backlog(fleet.client, ward, minutes)
+  const taken = all.filter(({ status }) => status !== TOO_MANY)
+  const found = await judged("backlog", taken, fleet, ward)
+  console.table([{ campaign: "backlog", asked: all.length, told_429: all.length - taken.length, ...found.row }])
+  isSound &&= found.isSound
 }

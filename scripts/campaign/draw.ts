@@ -22,3 +22,11 @@ export const oneOf = <T>(draw: Draw, all: readonly T[]): T => {
   if (one === undefined) throw new RangeError("one of none")
   return one
 }
+
+/** All of them in an order that is drawn. */
+export function shuffled<T>(draw: Draw, all: readonly T[]): readonly T[] {
+  return all
+    .map((item) => ({ item, at: draw() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ item }) => item)
+}

@@ -61,8 +61,6 @@ export class Fleet implements AsyncDisposable {
   readonly #dir: string
   readonly #listen: string
   readonly #actors = new Map<string, Actor>()
-  /** Names of processes that somebody is at work on. */
-  readonly #busy = new Set<string>()
   readonly nodes: readonly UnguardedNode[]
   readonly client: Client
   /** From each node to WaaS. */
@@ -177,40 +175,33 @@ export class Fleet implements AsyncDisposable {
     await this.#actors.get(name)?.end("SIGKILL")
   }
 
-  /** False where somebody is at work on it already. */
-  async restart(name: string, signal: "SIGTERM" | "SIGKILL"): Promise<boolean> {
-    return this.#alone(name, async () => {
-      await this.#actors.get(name)?.end(signal)
-      await this.begin(name)
-    })
+  async restart(name: string, signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+    await this.#actors.get(name)?.end(signal)
+    await this.begin(name)
   }
 
   /** Stopped for so long, its connections open. */
-  async pause(name: string, ms: number): Promise<boolean> {
-    return this.#alone(name, async () => {
-      const pid = this.#actors.get(name)?.pid
-      if (pid === undefined) return
-      process.kill(pid, "SIGSTOP")
-      await Bun.sleep(ms)
-      process.kill(pid, "SIGCONT")
-    })
+  async pause(name: string, ms: number): Promise<void> {
+    const pid = this.#actors.get(name)?.pid
+    if (pid === undefined) return
+    process.kill(pid, "SIGSTOP")
+    await Bun.sleep(ms)
+    process.kill(pid, "SIGCONT")
   }
 
   /**
    * No file of it can become longer (a full disk), or be written at all beyond its first page (as on one that is read-only), for so
-   * long. True if it was done.
+   * long.
    */
-  async fillDisk(name: string, how: "full" | "read-only", ms: number): Promise<boolean> {
-    return this.#alone(name, async () => {
-      const pid = this.#actors.get(name)?.pid
-      if (pid === undefined) return
-      const node = this.nodes.find((one) => one.name === name)
-      const database = node === undefined ? join(this.#dir, "waas", "waas.db") : join(node.dir, "db", "secrets.db")
-      const limit = (bytes: string) => Bun.spawn(["prlimit", "--pid", String(pid), `--fsize=${bytes}:`]).exited
-      await limit(how === "full" ? String(statSync(database).size) : "4096")
-      await Bun.sleep(ms)
-      await limit("unlimited")
-    })
+  async fillDisk(name: string, how: "full" | "read-only", ms: number): Promise<void> {
+    const pid = this.#actors.get(name)?.pid
+    if (pid === undefined) return
+    const node = this.nodes.find((one) => one.name === name)
+    const database = node === undefined ? join(this.#dir, "waas", "waas.db") : join(node.dir, "db", "secrets.db")
+    const limit = (bytes: string) => Bun.spawn(["prlimit", "--pid", String(pid), `--fsize=${bytes}:`]).exited
+    await limit(how === "full" ? String(statSync(database).size) : "4096")
+    await Bun.sleep(ms)
+    await limit("unlimited")
   }
 
   /**
@@ -265,17 +256,6 @@ export class Fleet implements AsyncDisposable {
     }
     await again((text, file) => `${text}\n${toml(dirname(file))}\n`)
     return () => again((text) => text)
-  }
-
-  async #alone(name: string, work: () => Promise<void>): Promise<boolean> {
-    if (this.#busy.has(name)) return false
-    this.#busy.add(name)
-    try {
-      await work()
-      return true
-    } finally {
-      this.#busy.delete(name)
-    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

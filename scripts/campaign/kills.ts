@@ -4,15 +4,15 @@
  * Meanwhile vaults of distinct thresholds sign, others are made, and one is dealt again from node to node.
  */
 import { isCode } from "../../src/errors.ts"
-import { between, type Draw, drawFrom, oneOf } from "./draw.ts"
+import { between, type Draw, drawFrom, oneOf, shuffled } from "./draw.ts"
 import { Fleet } from "./fleet.ts"
-import { answerNow, type Signed, signed } from "./load.ts"
-import { MOMENT_MS, type Moment, momentsOf } from "./moments.ts"
+import { type Signed, signed } from "./load.ts"
+import { MOMENT_MS, type Moment, momentsOf, NO_MOMENT } from "./moments.ts"
+import { changedAnswers } from "./play.ts"
 import { dealAgain, lameQuorums, lostShares, makeKeys, openVault, type Ward } from "./vaults.ts"
 
-/** Requests for signatures of each vault that are under way at one time; answers that are read at one time. */
+/** Requests for signatures of each vault that are under way at one time. */
 const AT_ONCE = 4
-const READERS = 8
 /** Nobody dies of a deadline where a busy machine makes this campaign slow: whether a request completes is asked, and not when. */
 const DEADLINE_SECONDS = 1_200
 /** Vaults that are made while processes are killed. */
@@ -153,7 +153,7 @@ class KillCampaign {
     for (await this.#progress(BETWEEN_SET_UPS); !this.#isOver; await this.#progress(BETWEEN_SET_UPS)) {
       const ward = this.#wards.at(-1)
       if (ward === undefined) return
-      const to = some(draw, nodes, ward.nodes.length)
+      const to = shuffled(draw, nodes).slice(0, ward.nodes.length)
       const moved = await this.#attempt(() => dealAgain(client, ward, to))
       if (moved === undefined) return
       this.#wards[this.#wards.length - 1] = moved
@@ -165,7 +165,7 @@ class KillCampaign {
     const { client, nodes } = this.#fleet
     for (await this.#progress(BETWEEN_SET_UPS); !this.#isOver; await this.#progress(BETWEEN_SET_UPS)) {
       if (this.#made.length >= MOST_MADE) return
-      const members = some(draw, nodes, between(draw, 2, nodes.length))
+      const members = shuffled(draw, nodes).slice(0, between(draw, 2, nodes.length))
       const threshold = between(draw, 2, members.length)
       const made = await this.#attempt(async () =>
         makeKeys(client, await openVault(client, { nodes: members, threshold })),
@@ -206,7 +206,7 @@ class KillCampaign {
     await Bun.sleep(draw() * moment.mostMs)
     if (this.#isOver) return false
     await this.#fleet.kill(name)
-    this.#count(`${name === "waas" ? "WaaS" : "node"}: ${isCome ? moment.name : "at no moment in particular"}`)
+    this.#count(`${name === "waas" ? "WaaS" : "node"}: ${isCome ? moment.name : NO_MOMENT}`)
     return true
   }
 
@@ -271,17 +271,13 @@ class KillCampaign {
   }
 
   async #changed(): Promise<number> {
-    const asked = this.#answers.filter(({ answer }) => answer.id !== "")
+    const byVault = Map.groupBy(this.#answers, ({ ward }) => ward.vault.vaultId)
     let changed = 0
-    const reader = async (first: number): Promise<void> => {
-      for (let index = first; index < asked.length; index += READERS) {
-        const one = asked[index]
-        if (one === undefined) return
-        const now = await answerNow(this.#fleet.client, one.ward.vault, one.answer.id)
-        changed += Number(now.status !== one.answer.status || now.signatures !== one.answer.signatures)
-      }
+    for (const [first, ...others] of byVault.values()) {
+      if (first === undefined) continue
+      const answers = [first, ...others].map(({ answer }) => answer)
+      changed += await changedAnswers(this.#fleet, answers, first.ward)
     }
-    await Promise.all(Array.from({ length: READERS }, (_, first) => reader(first)))
     return changed
   }
 }
@@ -305,13 +301,4 @@ class Slots {
       else next()
     }
   }
-}
-
-function some<T>(draw: Draw, all: readonly T[], count: number): readonly T[] {
-  const rest = [...all]
-  return Array.from({ length: count }, () => {
-    const one = oneOf(draw, rest)
-    rest.splice(rest.indexOf(one), 1)
-    return one
-  })
 }

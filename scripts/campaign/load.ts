@@ -27,6 +27,8 @@ export interface Asking {
   readonly times?: number
   /** Somebody cancels it at once. */
   readonly isCanceled?: boolean
+  /** Takes 429 for an answer. */
+  readonly isImpatient?: boolean
   /** Until it has to be signed; 300 unless given. */
   readonly seconds?: number
   /** EdDSA unless given. */
@@ -47,7 +49,7 @@ async function asked(
   client: Client,
   vault: DemoVault,
   index: number,
-  { nodeIds, times = 1, isCanceled = false, seconds = DEADLINE_SECONDS, scheme = "eddsa" }: Asking,
+  { nodeIds, times = 1, isCanceled = false, isImpatient = false, seconds = DEADLINE_SECONDS, scheme = "eddsa" }: Asking,
 ): Promise<Signed> {
   const wanted = scheme === "eddsa" ? solana(vault, index) : ethereum(vault, index)
   const body = {
@@ -57,7 +59,8 @@ async function asked(
     messages: [{ bip32_path: wanted.path, msg_hash: `0x${toHex(wanted.message)}`, tweak: "" }],
     deadline_seconds: seconds,
   } as const
-  const ask = () => persistently(() => client.createSignRequest(vault.vaultId, body))
+  const askOnce = () => client.createSignRequest(vault.vaultId, body)
+  const ask = () => (isImpatient ? askOnce() : persistently(askOnce))
   const [first, ...others] = await Promise.all([ask(), ...Array.from({ length: times - 1 }, ask)])
   const stranger = others.find(({ sign_request_id: id }) => id !== first.sign_request_id)
   if (stranger !== undefined)

@@ -17,6 +17,9 @@ export interface Moments {
 /** How long a moment is waited for. A process that has no such work is struck then, at no moment in particular. */
 export const MOMENT_MS = 1_500
 
+/** The name of such a time. */
+export const NO_MOMENT = "at no moment in particular"
+
 const ANY: Moment = { name: "any", mostMs: 800 }
 
 const NODE: Moments = {
