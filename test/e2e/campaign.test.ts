@@ -5,9 +5,9 @@ import { root } from "../support/binary.ts"
 import { whyNoPostgres } from "../support/postgres.ts"
 
 const LONG = process.env["COSIGNER_LONG"] === "1"
-const SHORT = ["kill", "stop", "restart", "backlog"]
+const SHORT = ["kill", "stop", "backlog"]
 /** These take up to a minute to be over each, and run in the long suite. */
-const MORE = ["disk", "link", "clock", "callback"]
+const MORE = ["restart", "sick", "disk", "link", "clock", "callback"]
 const NAMES = LONG ? ["all"] : SHORT
 
 test("faults of every kind under load: each request completes, no answer changes, every pair signs", async () => {

@@ -47,7 +47,9 @@ export class NodeHealth {
   }
 
   isLeftAlone(nodeId: string): boolean {
-    return this.#parts.now() < (this.#leftAloneUntil.get(nodeId) ?? 0)
+    const leftMs = (this.#leftAloneUntil.get(nodeId) ?? 0) - this.#parts.now()
+    // More is left than it was in the beginning: the clock went back.
+    return leftMs > 0 && leftMs <= this.#parts.pace.laterMs
   }
 
   /** Whether the node could sign with the key, as far as it said. */

@@ -17,6 +17,7 @@ import {
   hasChoice,
   hasEnded,
   isApproved,
+  isQueued,
   isReadApart,
   missing,
   putOff,
@@ -361,9 +362,7 @@ export function ticked(record: WaasTask, at: Situation): ProgressStep {
     return ended(record, "failed", endedBy(error))
   }
   if (record.state !== "running") {
-    // Who was never asked waits for its turn in the queue.
-    const isQueued = !record.nodeIds.some((id) => wasAsked(record, id))
-    return isQueued ? { record, send: [] } : advanced(record, at)
+    return isQueued(record) ? { record, send: [] } : advanced(record, at)
   }
   if (hasResult(record)) return { record, send: [] }
   const ranMs = at.nowMs - record.attemptMs

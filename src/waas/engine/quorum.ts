@@ -41,9 +41,14 @@ export const signersOf = ({ signers, nodeIds }: WaasTask): readonly string[] => 
 export const wasAsked = ({ asked, reports }: WaasTask, nodeId: string): boolean =>
   asked === undefined || asked[nodeId] !== undefined || reports[nodeId] !== undefined
 
-/** Whether it waits for its turn to be asked for. */
-export const isQueued = ({ asked, reports, state }: WaasTask): boolean =>
-  state === "approving" && asked !== undefined && Object.keys(asked).length + Object.keys(reports).length === 0
+/**
+ * Whether it waits for its turn to be asked for. One that all its nodes put off has had its turn: it is asked for when its time has come,
+ * and keeps nobody waiting behind it.
+ */
+export const isQueued = ({ asked, reports, putOff = {}, state }: WaasTask): boolean =>
+  state === "approving" &&
+  asked !== undefined &&
+  Object.keys(asked).length + Object.keys(reports).length + Object.keys(putOff).length === 0
 
 /** Nodes that may still sign: their part of the task has not ended. */
 export const remaining = ({ nodeIds, reports }: WaasTask): readonly string[] =>
@@ -75,8 +80,11 @@ export function toAsk(record: WaasTask, at: Situation): readonly string[] {
 const dueAgain = (record: WaasTask, at: Situation): readonly string[] =>
   Object.keys(record.putOff ?? {}).filter((id) => isDue(record, id, at) && !hasEnded(record.reports[id]))
 
-const isDue = (record: WaasTask, nodeId: string, at: Situation): boolean =>
-  at.nowMs >= (record.putOff?.[nodeId]?.untilMs ?? 0)
+/** Nothing is put off for longer than the longest pause: then the clock went back meanwhile. */
+const isDue = (record: WaasTask, nodeId: string, at: Situation): boolean => {
+  const untilMs = record.putOff?.[nodeId]?.untilMs ?? 0
+  return at.nowMs >= untilMs || at.nowMs < untilMs - MAX_LATER_MS
+}
 
 function toAskOfChoice(record: WaasTask, at: Situation): readonly string[] {
   const { asked = {}, nodeIds, reports, threshold = nodeIds.length } = record

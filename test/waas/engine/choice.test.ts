@@ -115,6 +115,30 @@ test("a node that hangs in the middle of an attempt is gone on without after two
   expect(hung.cancelled).toEqual([...request.taskIds])
 })
 
+test("a request that all nodes put off is asked for again, and completes", async () => {
+  const { rig, sign, run } = await anyTwo()
+  await using _ = rig
+  for (const node of rig.nodes) node.behaviour = { decide: () => "later" }
+  const request = await sign()
+  await rig.relay.settle()
+  for (const node of rig.nodes) node.behaviour = {}
+  await run(20_000)
+  expect((await rig.signed(request)).status).toBe("Completed")
+})
+
+test("what was put off while the clock of WaaS was ahead is asked for soon after it is right again", async () => {
+  const { rig, sign, run } = await anyTwo()
+  await using _ = rig
+  for (const node of rig.nodes) node.behaviour = { decide: () => "later" }
+  rig.clock.advance(120_000)
+  const request = await sign()
+  await rig.relay.settle()
+  for (const node of rig.nodes) node.behaviour = {}
+  rig.clock.advance(-120_000)
+  await run(20_000)
+  expect((await rig.signed(request)).status).toBe("Completed")
+})
+
 test.each([
   ["within one life of WaaS", false],
   ["though WaaS has forgotten what they read", true],
