@@ -50,7 +50,8 @@ function ofReplicas(checked: readonly CheckedAddress[]): readonly Finding[] {
   const isAnyGood = checked.some(({ findings }) => findings.every(({ level }) => level !== "failure"))
   return checked.flatMap(({ url, findings }) =>
     findings.map((one): Finding => {
-      const text = `${shownUrl(url)}: ${one.text}`
+      const address = shownUrl(url)
+      const text = one.text.includes(address) ? one.text : `${address}: ${one.text}`
       return isAnyGood && one.level === "failure" ? { ...one, text, level: "warning" } : { ...one, text }
     }),
   )
