@@ -11,7 +11,7 @@ import type { ListRow } from "../keys/addressList.ts"
 /** A longer row is a quote that was never closed. */
 const MAX_ROW_BYTES = 65_536
 
-/** In place of the parser's own messages, which quote what stands in the cells. */
+/** Replaces the parser's own messages, which quote the contents of cells. */
 const PROBLEMS: Readonly<Record<string, string>> = {
   INVALID_OPENING_QUOTE: "a quote stands inside an unquoted field",
   CSV_INVALID_CLOSING_QUOTE: "text follows a closing quote",
@@ -21,12 +21,12 @@ const PROBLEMS: Readonly<Record<string, string>> = {
 
 interface ParsedRecord {
   readonly record: readonly string[]
-  /** Empty lines up to here. Its `lines` counts CR LF inside a quoted cell twice. */
+  /** Empty lines so far. The parser's `lines` counts CR LF inside a quoted cell twice. */
   readonly info: { readonly empty_lines: number }
 }
 
 /**
- * Rows in the order of the file, without the empty ones. Throws E-KEY-030 for text that is not CSV, whatever `bytes` throws, and
+ * Rows in the order of the file, without the empty ones. Throws E-KEY-030 for text that is not CSV, every error of `bytes`, and
  * a TypeError for bytes that are not UTF-8. `file` names the list in errors.
  */
 export async function* addressRows(
@@ -60,7 +60,7 @@ export async function* addressRows(
   }
 }
 
-/** A byte order mark is left out. */
+/** Omits a byte order mark. */
 async function* textOf(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, undefined> {
   const decoder = new TextDecoder("utf-8", { fatal: true })
   for await (const chunk of bytes) yield decoder.decode(chunk, { stream: true })

@@ -1,4 +1,4 @@
-/** `cosigner audit key | export | verify | prove | report`: the log for auditors, out of the node and in others' hands. */
+/** `cosigner audit key | export | verify | prove | report`: takes the log for auditors out of a node, and verifies it anywhere. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { type AuditLeaf, parseLeaf } from "../audit/entry.ts"
@@ -67,7 +67,7 @@ export const exportLog = command({
   },
 })
 
-/** The first leaf of that moment or later, and all behind it. */
+/** The first leaf at that moment or later. */
 function firstSince(audit: AuditLog, sinceMs: number): number {
   for (const { seq, atMs } of readLeaves(audit)) if (atMs >= sinceMs) return seq
   return audit.size
@@ -131,7 +131,7 @@ const linesOfVerified = ({ origin, size, root, first, cosigned }: VerifiedExport
   ...cosigned.map((one) => `Cosigned: ${one.name} at ${time(one.atMs)}, ${one.size} leaves`),
 ]
 
-/** Empty for a file that is larger than any, or no text. */
+/** Empty if the file is larger than allowed, or not text. */
 const textIn = (path: string, most: number): string =>
   onFiles(path, () => (statSync(path).size > most ? "" : (textOf(readFileSync(path)) ?? "")))
 

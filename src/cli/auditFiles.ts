@@ -1,4 +1,4 @@
-/** What the commands of the log for auditors have in common: where they read, how keys and times are written, how files fail. */
+/** What the commands of the log for auditors share: what they read, the format of keys and times, and errors of files. */
 import { join } from "node:path"
 import { ExportProblem, type VerifiedExport, verifyExport } from "../audit/exported.ts"
 import { type NoteKey, parseNoteKey } from "../audit/note.ts"
@@ -10,7 +10,7 @@ import { type CommandBase, refuse } from "./command.ts"
 
 export const time = (ms: number): string => new Date(ms).toISOString()
 
-/** The database read beside a node, or without one: whoever has its password needs no node for it. */
+/** Reads the database beside a node, or without one: anybody who has its password needs no node for it. */
 export async function withStore<T>(base: CommandBase, use: (store: Store) => T): Promise<T> {
   const { db } = await base.config()
   using password = await base.passwords.existing(db)
@@ -18,7 +18,7 @@ export async function withStore<T>(base: CommandBase, use: (store: Store) => T):
   return use(store)
 }
 
-/** A day or a moment, as ISO 8601; of a day its beginning, in UTC. */
+/** A day or a moment, as ISO 8601; a day means its beginning, in UTC. */
 export function moment(text: string): number {
   const atMs = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?Z)?$/.test(text) ? Date.parse(text) : Number.NaN
   return Number.isNaN(atMs) ? refuse("a time", "2026-01-31 or 2026-01-31T12:00:00Z", text) : atMs
@@ -43,7 +43,7 @@ export function verifiedExport(path: string, options: Parameters<typeof verifyEx
   }
 }
 
-/** What of the files cannot be read or written is said with its path. */
+/** Adds the path to an error of reading or writing a file. */
 export function onFiles<T>(path: string, use: () => T): T {
   try {
     return use()

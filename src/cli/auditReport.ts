@@ -1,4 +1,4 @@
-/** `cosigner audit report`: what happened in some time, from the log of this node or from a verified export of any. */
+/** `cosigner audit report`: what happened in a period, from the log of this node or from a verified export of any node. */
 import type { AuditLeaf } from "../audit/entry.ts"
 import { type AuditReport, type ReportedTask, ReportWriter } from "../audit/report.ts"
 import { EXIT } from "../errors/entry.ts"

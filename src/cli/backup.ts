@@ -1,4 +1,4 @@
-/** `cosigner backup create | verify | restore`. The first two change nothing of the node; the last makes a new database. */
+/** `cosigner backup create | verify | restore`. The first two change nothing in the node; the last makes a new database. */
 import { createHash } from "node:crypto"
 import { existsSync, rmSync } from "node:fs"
 import { join } from "node:path"
@@ -101,7 +101,7 @@ async function written(
     pause: collecting(),
     files,
   })
-  // The password hash of the proof takes memory of its own: first what writing left behind goes.
+  // The password hash of the proof needs memory of its own, so first free what writing left behind.
   Bun.gc(true)
   proveOrRemove(path, sealing, nowMs)
   return made
@@ -129,7 +129,7 @@ export const verify = command({
   examples: [["cosigner backup verify backups/backup-20261122T121314Z.cosigner", "asks for its password"]],
   run: async (base) => {
     const { args, options, out } = base
-    // A named password is enough: a backup is proven anywhere, without the node's configuration.
+    // A named password file is enough: a backup can be proven anywhere, without the node's configuration.
     const file = options.passwordFile ?? (await base.config()).backup.password_file
     using password = await existingPassword(base, { what: args.file, file, db: keyFileOf(base.globals) })
     const { manifest, imported, files } = proveBackup(args.file, password, Date.now())
@@ -220,8 +220,8 @@ export const restore = command({
 })
 
 /**
- * What people ordered, where this configuration demands that; which node it is of is known once the backup is open, so it is proven
- * first. Throws E-APR-005 and E-APR-006, before a database is made.
+ * The orders of people, if this configuration demands them. The node that the backup belongs to is known once the backup is open, so it
+ * is proven first. Throws E-APR-005 and E-APR-006, before a database is made.
  */
 async function orderedRestore(
   config: Config,

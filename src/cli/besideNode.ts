@@ -1,6 +1,6 @@
 /**
- * Commands that work whether or not the node runs: through the admin socket of the node that has the database open, and on
- * the file itself where none does.
+ * Commands that work whether or not the node runs: through the admin socket of the node that has the database open, or on
+ * the file itself if no node has.
  */
 import { CosignerError } from "../errors.ts"
 import { requireNewest } from "../jobs/rollbackGuard.ts"
@@ -11,7 +11,7 @@ import type { Secret } from "../secret.ts"
 import { openStore, type Store } from "../store/store.ts"
 import type { CommandBase } from "./command.ts"
 
-/** Shows something: a running node answers without the password, else `summary` if there is one, else the file is opened to be read. */
+/** Shows something: a running node answers without the password. Otherwise uses `summary` if there is one, or opens the file for reading. */
 export async function showBeside(
   base: CommandBase,
   asked: AdminCommand,
@@ -30,7 +30,7 @@ export async function showBeside(
   showShown(base, read(store))
 }
 
-/** Changes something: a running node does it itself, when the password is right; otherwise the file is opened to be changed. */
+/** Changes something: a running node does it itself if the password is right. Otherwise opens the file for writing. */
 export async function changeBeside(
   base: CommandBase,
   asked: AdminCommand,
@@ -48,15 +48,15 @@ export async function changeBeside(
 }
 
 /**
- * Does something of its own with the shares: a running node is asked first, compares the password, and is told how it ended;
- * so its log names who took shares out, and when.
+ * For a command that itself does something with the shares. A running node is asked first, compares the password, and is told how the
+ * command ended, so its log names who took shares out, and when.
  */
 export async function permittedBeside<T>(
   db: string,
   asked: AdminCommand,
   password: Secret,
   action: () => Promise<T>,
-  /** Where no node runs: throws unless the command may be carried out, and leaves a leaf if it was asked for one. */
+  /** If no node runs: throws unless the command may be carried out, and writes a leaf if the command needs one. */
   alone: () => void = () => recordAlone(db, asked, password),
 ): Promise<T> {
   const node: AskedNode | undefined = await askNode(db, asked, password)
@@ -72,8 +72,8 @@ export async function permittedBeside<T>(
 }
 
 /**
- * For auditors, where no node does it. Whoever has file and password can read without a trace, on a copy at the latest: so the command
- * goes on where this cannot be written, as beside a node without its socket.
+ * Writes the leaf for auditors if no node does it. Anybody who has file and password can read without a trace, at least on a copy. So the
+ * command goes on even if the leaf cannot be written, as beside a node without its socket.
  */
 export function recordAlone(db: string, { command }: Pick<AdminCommand, "command">, password: Secret): void {
   try {

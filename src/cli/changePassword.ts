@@ -1,6 +1,6 @@
 /**
- * `cosigner change-password`: wraps the data key again, in one commit; no record is rewritten, and a running node does it itself.
- * With --reencrypt a new data key is drawn and every record sealed again.
+ * `cosigner change-password`: wraps the data key again, in one commit. It rewrites no record, and a running node does it itself.
+ * With --reencrypt it draws a new data key and seals every record again.
  */
 import { join } from "node:path"
 import { charactersOf, LEAST_CHARACTERS, MOST_BYTES } from "../config/keyFile.ts"
@@ -16,7 +16,7 @@ import { openStore } from "../store/store.ts"
 import { command, flag } from "./command.ts"
 import { CREDENTIAL } from "./password.ts"
 
-/** Whoever means to hand a password over on stdin has it ready: a pipe that stays silent is nobody. */
+/** A program that passes a password on stdin has it ready, so after this time a silent pipe counts as nobody. */
 const STDIN_MS = 10_000
 
 export const changePassword = command({
@@ -73,7 +73,7 @@ export const changePassword = command({
   },
 })
 
-/** A remark at each tenth of the way. */
+/** Reports each tenth of the progress. */
 function told(out: Output): (done: number, total: number) => void {
   let tenths = 0
   return (done, total) => {
@@ -90,7 +90,7 @@ function requireNoCredential(env: Readonly<Record<string, string | undefined>>):
   if (isTaken(path)) throw new CosignerError("E-CLI-017", { path })
 }
 
-/** Two equal lines on stdin. Throws E-BAK-021, E-CLI-005 and E-CLI-006. */
+/** Reads two equal lines from stdin. Throws E-BAK-021, E-CLI-005 and E-CLI-006. */
 async function fromStdin(path: string): Promise<Secret> {
   using text = Secret.take(await readLines(path))
   const bytes = text.expose()
@@ -106,7 +106,7 @@ async function fromStdin(path: string): Promise<Secret> {
 
 const withoutReturn = (line: Uint8Array): Uint8Array => (line.at(-1) === 0x0d ? line.subarray(0, -1) : line)
 
-/** Bytes of stdin up to and with the second line break; a last line without one counts as ended by the end of input. */
+/** Bytes of stdin up to and including the second line break; the end of input also ends the last line. */
 async function readLines(path: string): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(2 * MOST_BYTES + 8)
   const reader = Bun.stdin.stream().getReader()

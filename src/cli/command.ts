@@ -1,5 +1,5 @@
 /**
- * What a command is: a value that names its arguments and options, and a function that runs. Everything that help, shell
+ * Defines a command: a value that names its arguments and options, and a function that runs. Everything that help, shell
  * completion and the reference need is data here; `options` and `args` arrive at `run` parsed and typed.
  *
  *     export const group = command({
@@ -11,7 +11,7 @@
  *     })
  *
  * A command never ends the process and never writes to the console: it returns an exit code, prints through `out`, logs
- * through `log`, and throws CosignerError. Its name and place are in table.ts.
+ * through `log`, and throws CosignerError. table.ts has its name and place.
  */
 import type { Config } from "../config/config.ts"
 import type { ExitCode } from "../errors/entry.ts"
@@ -23,7 +23,7 @@ import type { Passwords } from "./password.ts"
 
 // ---- what a command declares ---------------------------------------------------------------------------------------
 
-/** Text from the command line to a value; throws E-CLI-002 through `refuse` for anything else. */
+/** Parses text of the command line; throws E-CLI-002 through `refuse` if it is invalid. */
 type ParseText<T> = (text: string) => T
 
 export interface Option<T> {
@@ -32,7 +32,7 @@ export interface Option<T> {
   readonly help: string
   readonly kind: "flag" | "switch" | "value" | "list"
   readonly choices: readonly string[]
-  /** From the raw texts given, in order; none if the option is absent. */
+  /** Reads the raw texts that were given, in order; there are none if the option is absent. */
   readonly read: (texts: readonly string[]) => T
 }
 
@@ -50,7 +50,7 @@ export type ValuesOf<S> = {
   readonly [K in keyof S]: S[K] extends { read: (texts: readonly string[]) => infer T } ? T : never
 }
 
-/** The options every command takes, before or after its name. */
+/** The options of every command, before or after its name. */
 export interface Globals {
   /** Undefined unless given: the default differs between the node and other programs. */
   readonly config: string | undefined
@@ -69,7 +69,7 @@ export interface CommandBase {
   readonly config: (overrides?: Overrides) => Promise<Config>
   readonly out: Output
   readonly passwords: Passwords
-  /** Errors and warnings, and more with --verbose, to stderr. `start` builds its own from [log]. */
+  /** Writes errors and warnings to stderr, and more with --verbose. `start` builds its own log from [log]. */
   readonly log: Log
   readonly env: Readonly<Record<string, string | undefined>>
 }
@@ -125,7 +125,7 @@ export function command<O extends CommandOptions = None, A extends Arguments = N
   }
 }
 
-// The one place where the declared record becomes the record of its values: a codec, key by key.
+// The one place that turns the declared record into the record of its values: a codec, key by key.
 function readAll<S extends CommandOptions | Arguments>(
   specs: S | undefined,
   given: Readonly<Record<string, readonly string[]>>,
@@ -170,7 +170,7 @@ export function value(flags: string, help: string, read: ParseText<unknown> = (t
   return { flags, help, kind: "value", choices: [], read: (texts) => optionally(texts.at(-1), read) }
 }
 
-/** As `value`; `fallback` is read as if it had been given, and shown as it is. */
+/** Like `value`; `fallback` is read as if it had been given, and shown as it is. */
 export function valueOr<T>(flags: string, help: string, fallback: string, read: ParseText<T>): Option<T> {
   return {
     flags,
@@ -204,7 +204,7 @@ export const required = (name: string, help: string): Argument<string> => ({
   name,
   help,
   kind: "required",
-  // commander refuses a missing one before this runs
+  // commander refuses a missing argument before this runs
   read: (texts) => texts[0] ?? refuse(`argument ${name}`, "a value", ""),
 })
 export const optional = (name: string, help: string): Argument<string | undefined> => ({
@@ -235,7 +235,7 @@ export const url =
   (text) => {
     const parsed = URL.canParse(text) ? new URL(text) : undefined
     if (parsed === undefined || !schemes.includes(parsed.protocol.slice(0, -1))) {
-      // a URL may carry a password: what was typed is not repeated beyond its scheme
+      // A URL may contain a password, so only its scheme is repeated.
       refuse(
         "a URL",
         `a URL beginning with ${schemes.map((scheme) => `${scheme}://`).join(" or ")}`,

@@ -1,6 +1,6 @@
 /**
- * `cosigner completion bash|zsh|fish`: a script for the shell, made from the table. It is plain text without calls back
- * into the binary, so that completing a word never starts a process that holds keys.
+ * `cosigner completion bash|zsh|fish`: a script for the shell, made from the table. The script is plain text and never calls
+ * the binary, so completing a word never starts a process that holds keys.
  */
 import { EXIT } from "../errors/entry.ts"
 import { command, type Option, refuse, required } from "./command.ts"
@@ -34,7 +34,7 @@ export const completion = command({
   },
 })
 
-/** Every place a word may be completed at: the top, and each row. */
+/** Every place where a word may be completed: the top, and each row. */
 export async function walk(rows: readonly Row[]): Promise<readonly CompletionNode[]> {
   const below = (path: readonly string[]) =>
     rows
@@ -57,7 +57,7 @@ const wordsOf = (node: CompletionNode): readonly string[] => [
   "--help",
 ]
 
-/** Options that a value follows: what is completed there is a file. */
+/** Options that take a value; their value is completed as a file name. */
 const valued = (nodes: readonly CompletionNode[]): readonly string[] => [
   ...new Set(
     nodes

@@ -23,7 +23,7 @@ export const init = command({
   examples: [["cosigner config init --config configs/prod.toml", "a second configuration"]],
   run: async ({ globals, options, out }) => {
     const path = globals.config ?? DEFAULT_FILE
-    // beside it this file would be the second one
+    // This file would be a second configuration beside it.
     if (globals.config === undefined && isTaken(PUBLISHED_FILE))
       throw new CosignerError("E-CFG-014", { path: PUBLISHED_FILE })
     writeConfig(path, template(), options.force)
@@ -134,7 +134,7 @@ function differenceLines(pid: number, since: Date, differs: readonly Difference[
 function writeConfig(path: string, text: string, force: boolean): void {
   try {
     makeFolder(dirname(path))
-    // with --force the old file stays whole until the new one is
+    // With --force the old file stays whole until the new one is complete.
     if (force) replaceFile(path, text)
     else writeNew(path, text)
   } catch (cause) {

@@ -1,6 +1,6 @@
 /**
- * `cosigner demo`: the main job from end to end, with real processes on loopback in a folder of its own. Everything shown
- * is verified with other code than the nodes' before it is shown.
+ * `cosigner demo`: the main functions from end to end, with real processes on loopback in a folder of its own. Everything is
+ * verified with code that the nodes do not use before it is shown.
  */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"

@@ -1,4 +1,4 @@
-/** `cosigner doctor`: looks at everything a node depends on, changes nothing, and says what to do about what it finds. */
+/** `cosigner doctor`: checks everything that a node depends on, changes nothing, and gives a next step for each problem. */
 import { existsSync } from "node:fs"
 import type { Config } from "../config/config.ts"
 import { type Loaded, readConfig } from "../config/load.ts"
@@ -59,7 +59,7 @@ export const doctor = command({
   },
 })
 
-/** Undefined if it cannot be read, and then that is a finding. */
+/** Undefined if the configuration cannot be read; that is then a finding. */
 function readConfiguration({ globals }: CommandBase, sections: DoctorSection[]): Loaded | undefined {
   try {
     return readConfig(globals)
@@ -83,7 +83,7 @@ const withoutStore = (why: string): OpenedDatabase => ({
   [Symbol.dispose]() {},
 })
 
-/** Opens it as a reader and checks every record. */
+/** Opens the database as a reader and checks every record. */
 async function openDatabase({ passwords }: CommandBase, { db }: Config): Promise<OpenedDatabase> {
   if (!existsSync(db.path)) return withoutStore(`${db.path} is not there: cosigner init makes it`)
   try {
@@ -94,7 +94,7 @@ async function openDatabase({ passwords }: CommandBase, { db }: Config): Promise
     return { store, findings, [Symbol.dispose]: () => store.close() }
   } catch (error) {
     if (!(error instanceof CosignerError)) throw error
-    // nobody to ask: that is how monitoring runs
+    // There is nobody to ask: monitoring runs like this.
     if (error.code === "E-CLI-004") return withoutStore("no password: give --key-file FILE")
     return { ...withoutStore(""), findings: [failure(CHECK, error)] }
   }

@@ -1,4 +1,4 @@
-/** `cosigner event key create|info`: the RSA key that signs what event servers get, apart from the callback key. */
+/** `cosigner event key create|info`: the RSA key that signs events, separate from the callback key. */
 import { generateKeyPairSync } from "node:crypto"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"

@@ -1,4 +1,4 @@
-/** `cosigner event list`: what event servers are still to get, and the events that they never took. */
+/** `cosigner event list`: the events that servers have not got yet, and the events that they never took. */
 import { EXIT } from "../errors/entry.ts"
 import { showEvents } from "../ops/inventory/events.ts"
 import { showBeside } from "./besideNode.ts"

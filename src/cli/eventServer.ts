@@ -27,7 +27,7 @@ export const eventServer = command({
         now: Date.now,
         onEvent: ({ eventType, body }) => {
           const isTold = out.tell({ event: "received", ...body }, `${eventType} ${JSON.stringify(body)}`)
-          // what was dropped was not taken: the node sends it again
+          // An event that was dropped was not taken, so the node sends it again.
           if (!isTold) throw new CosignerError("E-CLI-013", { why: "nobody reads it" })
         },
       },

@@ -1,4 +1,4 @@
-/** `cosigner export-share`: recovery files for the case that this software is gone (formats.md 5), proven as soon as they are written. */
+/** `cosigner export-share`: recovery files in case this software is gone (formats.md 5), proven as soon as they are written. */
 import { existsSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { aboutShares } from "../approvals/order.ts"
@@ -72,8 +72,8 @@ export const exportShare = command({
 })
 
 /**
- * Without a node: by the policy that the database follows and the one that waits, or by the file. What people ordered is spent before
- * anything is written; where it cannot be, nothing is exported. Throws E-APR-005 and E-APR-006.
+ * Permits an export without a node: by the policy that the database follows and the one that waits, or by the file. Orders of people are
+ * spent before anything is written; if they cannot be spent, nothing is exported. Throws E-APR-005 and E-APR-006.
  */
 function permitAlone(
   { globals }: Pick<CommandBase, "globals">,
@@ -141,7 +141,7 @@ async function written(
   return { file: path, node_id: nodeId, group_ids: groups.map(({ groupId }) => groupId) }
 }
 
-/** The active epoch of each group. Throws E-BAK-012 for a group that is not here, E-BAK-014 where no epoch is active. */
+/** The active epoch of each group. Throws E-BAK-012 for an unknown group, E-BAK-014 if it has no active epoch. */
 function wanted(store: Store, ids: readonly string[]): readonly GroupPublic[] {
   const known = store.groups.list()
   const unknown = ids.filter((id) => !known.some(({ groupId }) => groupId === id))
@@ -166,7 +166,7 @@ const timeText = (ms: number): string =>
     .replace(/:|\.\d+Z/g, "")
     .replace(/-(?=\d\d-)/g, "")
 
-/** Reads the file as a recovery would. One that does not prove itself is removed: E-BAK-019. */
+/** Reads the file as a recovery would. A file that cannot be proven is removed: E-BAK-019. */
 function provenOrRemoved(path: string, password: Secret): void {
   try {
     using keys = new OpeningKeys(password)

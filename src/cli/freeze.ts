@@ -1,4 +1,4 @@
-/** `cosigner freeze` and `cosigner unfreeze`: the emergency brake of a node, with or without a running node. */
+/** `cosigner freeze` and `cosigner unfreeze`: the emergency stop of a node, whether or not the node runs. */
 import { EXIT } from "../errors/entry.ts"
 import { requireNewest } from "../jobs/rollbackGuard.ts"
 import { silentLog } from "../log.ts"
@@ -95,7 +95,7 @@ export const unfreeze = command({
   },
 })
 
-/** Without a node nobody is told: event servers are the running node's. */
+/** Without a running node no event is sent: event servers belong to the running node. */
 const offline = (store: Store) =>
   freezingOf({
     store,

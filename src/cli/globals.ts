@@ -1,4 +1,4 @@
-/** The options that every command takes, before or after its name. A command's own option of the same flag wins. */
+/** The options of every command, before or after its name. A command's own option with the same flag takes precedence. */
 import { type CommandOptions, flag, type GivenTexts, type Globals, value } from "./command.ts"
 
 export const globalOptions = {

@@ -1,6 +1,7 @@
 /**
- * `cosigner import-share`: this node's share of a key from a recovery file (threshold.md 6.5), on exactly threshold nodes. A reshare gives every node a share of
- * the usual kind then. The key is put together nowhere; the old shares stay alive until somebody destroys them, which the command says.
+ * `cosigner import-share`: imports this node's share of a key from a recovery file (threshold.md 6.5), on exactly threshold nodes. A
+ * reshare then gives every node an ordinary share. The key is never put together. The old shares stay valid until somebody destroys
+ * them, and the command says so.
  */
 
 import { u64be } from "../bytes.ts"
@@ -22,7 +23,7 @@ import { type CommandBase, command, list, optional, refuse, value } from "./comm
 import { loadFiles, theGroup } from "./recoveryInput.ts"
 import { written } from "./written.ts"
 
-/** Beyond this a file would keep the node's computer busy for seconds: no share that is to be used on was sealed so. */
+/** More iterations would keep the node's computer busy for seconds; no share meant for further use is sealed like this. */
 const MAX_ITERATIONS = 20_000_000
 
 interface Options {
@@ -128,7 +129,7 @@ async function take(base: CommandBase, group: RecoveryGroup, options: Options) {
 
 const destroyJson = ({ nodeId, shareId }: RecoveryParticipant) => ({ node_id: nodeId, share_id: shareId.toString() })
 
-/** True where this very import is here already: a command that was killed after its commit is run again for the record. */
+/** True if exactly this import is already here: a command that was killed after its commit is run again to get the record. */
 function isThere(store: Store, imported: GroupPublic): boolean {
   const known = store.groups.list().filter(({ groupId }) => groupId === imported.groupId)
   if (known.length === 0) return false

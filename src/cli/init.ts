@@ -1,4 +1,4 @@
-/** `cosigner init`: makes a node, that is its identity, its callback key and the encrypted database that holds them. */
+/** `cosigner init`: makes a node: its identity, its callback key and the encrypted database that holds them. */
 import { generateKeyPairSync, randomBytes } from "node:crypto"
 import { existsSync } from "node:fs"
 import { copy } from "../bytes.ts"
@@ -13,7 +13,7 @@ import { createStore } from "../store/store.ts"
 import { command } from "./command.ts"
 
 const RSA_BITS = 2048
-/** What a node and its services write to; a service unit with a read-only system fails to start where one is missing. */
+/** Folders that a node and its services write to. A service unit with a read-only system fails to start if one is missing. */
 const FOLDERS = ["configs", "db", "logs", "recovery", "backups"]
 
 export const init = command({
@@ -28,7 +28,7 @@ export const init = command({
   ],
   run: async ({ config, passwords, out }) => {
     const { db } = await config()
-    // before the password: nobody should think of one in vain
+    // Checked before the password is asked for, so that nobody chooses one in vain.
     if (existsSync(db.path)) throw new CosignerError("E-STO-001", { path: db.path })
     using password = await passwords.fresh(db)
     makeFolders(out)
@@ -58,7 +58,7 @@ function newRsaKey(): Secret {
   return key
 }
 
-/** In a container the working directory may not be ours, and the folders that matter are mounted: a remark is enough. */
+/** In a container the working directory may not be ours, and the folders that matter are mounted, so a remark is enough. */
 function makeFolders(out: Output): void {
   for (const folder of FOLDERS) {
     try {

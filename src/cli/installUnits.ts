@@ -1,6 +1,6 @@
 /**
- * `cosigner install-service`: writes the systemd units that are embedded in the binary, or prints them. It writes files and
- * nothing else: users, folders, credentials and the start are systemd's own tools' work, and the steps are printed.
+ * `cosigner install-service`: writes the systemd units that are embedded in the binary, or prints them. It only writes files.
+ * systemd's own tools make users, folders and credentials and start the service; the command prints these steps.
  */
 import { existsSync, mkdirSync, readFileSync } from "node:fs"
 import { homedir } from "node:os"
@@ -20,12 +20,12 @@ import { errnoOf, replaceFile } from "../files.ts"
 import { command, flag, refuse, value, valueOr } from "./command.ts"
 
 interface UnitFile {
-  /** Where it goes, absolute, below the root that --dir names. */
+  /** Its absolute path, below the root that --dir names. */
   readonly path: string
   readonly text: string
 }
 
-/** The place that the units of the repository name. */
+/** The path of the binary in the units of the repository. */
 const USUAL = "/usr/local/bin/cosigner"
 
 export const installService = command({
@@ -67,7 +67,7 @@ export const installService = command({
       return EXIT.ok
     }
     const targets = files.map(({ path, text }) => ({ path: join(options.dir, path), text }))
-    // all or none: half a set of units is worse than an error
+    // Installs all units or none: half a set of units is worse than an error.
     for (const target of targets) if (!options.force) requireUntouched(target)
     for (const target of targets) write(target)
     out.result({ written: targets.map(({ path }) => path), next: steps }, [
@@ -129,12 +129,12 @@ function stepsFor({ waas, user }: Which, binary: string): readonly string[] {
   ]
 }
 
-/** Nothing that systemd would read as more than a path. */
+/** Accepts only what systemd reads as a plain path. */
 function absolute(path: string): string {
   return /^\/[\w.+/-]+$/.test(path) ? path : refuse("--binary", "an absolute path of letters, digits and ._+/-", path)
 }
 
-/** The sandbox hides these folders from the service. */
+/** Refuses folders that the sandbox hides from the service. */
 function requireVisible(binary: string): void {
   const hidden = ["/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/"].find((folder) => binary.startsWith(folder))
   if (hidden !== undefined) throw new CosignerError("E-OPS-011", { binary, hidden })
@@ -145,7 +145,7 @@ function requireUntouched({ path, text }: UnitFile): void {
 }
 
 function write({ path, text }: UnitFile): void {
-  // units hold no secret, and every tool of the system reads them
+  // Units hold no secret, and every tool of the system must be able to read them.
   const own = process.umask(0o022)
   try {
     mkdirSync(dirname(path), { recursive: true })

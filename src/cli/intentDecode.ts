@@ -1,6 +1,6 @@
 /**
- * `cosigner intent decode`: what a node would read in a payload, offline. No database, no password, no network. With a root
- * key and paths it is the node's own reading, hash included; without, the payload's own word stands for its senders.
+ * `cosigner intent decode`: shows offline what a node would read in a payload, without database, password or network. With a root
+ * key and paths it is the node's own reading, hash included. Without them the senders are those that the payload states.
  */
 import { type Bytes, fromHex, toHex } from "../bytes.ts"
 import { EXIT, type ExitCode } from "../errors/entry.ts"

@@ -1,6 +1,6 @@
 /**
- * Which command argv names, before any command is loaded. Flags may stand before the name, also a command's own, whose
- * shape is not known yet: a word after an unknown flag is taken as its value only if it names no command.
+ * Finds the command that argv names, before any command is loaded. Flags may precede the name, even a command's own flags, whose
+ * form is not known yet. So a word after an unknown flag counts as its value only if the word names no command.
  */
 import { globalOptions } from "./globals.ts"
 import type { Row } from "./row.ts"
@@ -9,7 +9,7 @@ import { table } from "./table.ts"
 interface Located {
   /** The deepest row that argv names; undefined if it names none. */
   readonly row: Row | undefined
-  /** argv with the command's words moved to the front, as commander wants them. */
+  /** argv with the command's words moved to the front, as commander needs them. */
   readonly argv: readonly string[]
 }
 
@@ -20,7 +20,7 @@ const valued = new Set(
 )
 
 export function locate(given: readonly string[], rows: readonly Row[] = table): Located {
-  // `help a b` asks for the help of `a b`; `--version` is what programs of this kind answer to
+  // `help a b` asks for the help of `a b`; `--version` is a convention of such programs.
   if (given[0] === "help") return locate([...given.slice(1), "--help"], rows)
   if (given[0] === "--version" || given[0] === "-V") return locate(["version", ...given.slice(1)], rows)
   const path: string[] = []

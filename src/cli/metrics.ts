@@ -1,4 +1,4 @@
-/** `cosigner metrics list` and `cosigner metrics dashboard`: what is measured, and a dashboard of it. */
+/** `cosigner metrics list` and `cosigner metrics dashboard`: the list of metrics, and a dashboard for them. */
 import { EXIT } from "../errors/entry.ts"
 import { CATALOGUE } from "../ops/metrics/catalogue.ts"
 import { dashboard as dashboardOf } from "../ops/metrics/dashboard.ts"

@@ -1,4 +1,4 @@
-/** `cosigner migrate`: brings an older database to this version's format. Needs no password: what is sealed stays sealed. */
+/** `cosigner migrate`: brings an older database to this version's format. It needs no password, because sealed data stays sealed. */
 import { EXIT } from "../errors/entry.ts"
 import { migrate as carryOut, planMigration } from "../store/migrate.ts"
 import { command, flag } from "./command.ts"

@@ -1,10 +1,10 @@
-/** The password of a file that is not the database: its own where somebody can say one, else that of the key file. */
+/** The password of a file that is not the database: its own if somebody can enter one, otherwise that of the key file. */
 import type { Secret } from "../secret.ts"
 import type { CommandBase } from "./command.ts"
 import type { KeyFile } from "./password.ts"
 
 interface PasswordPurpose {
-  /** What the password is for, in words for people. */
+  /** The purpose of the password, as a text for people. */
   readonly what: string
   /** The file that holds it, if one was named. */
   readonly file: string | undefined
@@ -16,11 +16,11 @@ const own = (file: string | undefined, db: KeyFile): KeyFile => ({
   danger_allow_readable_key_file: db.danger_allow_readable_key_file,
 })
 
-/** Without a terminal and with a key file the key file's password serves, and that is said (formats.md 4.2). */
+/** Without a terminal and with a key file, the key file's password is used, and the command says so (formats.md 4.2). */
 const fallsBack = ({ file, db }: PasswordPurpose): boolean =>
   file === undefined && db.key_file !== undefined && process.stdin.isTTY !== true
 
-/** A new one: from the named file, or asked for twice. */
+/** A new password: from the named file, or asked for twice. */
 export async function newPassword(
   { passwords, out }: Pick<CommandBase, "passwords" | "out">,
   wanted: PasswordPurpose,
@@ -30,7 +30,7 @@ export async function newPassword(
   return passwords.fresh(wanted.db)
 }
 
-/** The one of an existing file. */
+/** The password of an existing file. */
 export function existingPassword(
   { passwords }: Pick<CommandBase, "passwords">,
   wanted: PasswordPurpose,

@@ -1,4 +1,4 @@
-/** Orders of people to a node (approvals/order.ts): printed to be signed, and given to the node once they are. */
+/** Orders of people to a node (approvals/order.ts): prints them to be signed, and gives the signed ones to the node. */
 import { randomBytes } from "node:crypto"
 import { NAMESPACE_OF, type Order, writeOrder } from "../approvals/order.ts"
 import { MAX_OPERATION_ORDER, MAX_OPERATION_ORDERS, MAX_SIGNED_ORDER } from "../approvals/orderLimits.ts"
@@ -22,7 +22,7 @@ export const orderOptions = {
   validFor: value("--valid-for <duration>", "how long the order may travel (default 1h)", lasting),
 }
 
-/** Of what the host does itself where people ordered it (approvals.md 7). */
+/** Options for operations that the host carries out itself after people ordered them (approvals.md 7). */
 export const operationOptions = {
   ...orderOptions,
   signed: list("--signed <files>", "what people ordered, each order with its signature in a file, between commas"),
@@ -43,7 +43,7 @@ function lasting(text: string): number {
 const HOUR_MS = 3_600_000
 export const lastingFor = ({ validFor = HOUR_MS }: OrderGiven): number => Math.ceil((Date.now() + validFor) / 1000)
 
-/** Prints the order's bytes and, with a key, the signature behind them; nothing else. */
+/** Prints only the order's bytes and, with a key, the signature after them. */
 export async function writeOut(
   base: CommandBase,
   given: OrderGiven,
@@ -62,7 +62,7 @@ export async function writeOut(
   }
 }
 
-/** Armored; empty where it is signed elsewhere. */
+/** Armored; empty if it will be signed elsewhere. */
 async function signatureOf(
   { env }: CommandBase,
   { key: file, with: way }: OrderGiven,
@@ -93,7 +93,7 @@ export function readOrders(files: readonly string[]): readonly string[] {
   })
 }
 
-/** Gives a signed order to the node that runs here. */
+/** Gives a signed order to the node that runs on this host. */
 export async function sendOrder(base: CommandBase, file: string): Promise<ExitCode> {
   const order = textOfFile("--signed", file)
   if (order.length > MAX_SIGNED_ORDER)

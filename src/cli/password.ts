@@ -1,7 +1,7 @@
 /**
- * Where the password of secrets.db comes from: a key file, a systemd credential, or a terminal without echo, in this
- * order. Never from an argument or a variable, which other processes can read; and never by waiting for a terminal that
- * is not there.
+ * The source of the password of secrets.db: a key file, a systemd credential, or a terminal without echo, in this
+ * order. It never comes from an argument or a variable, which other processes can read, and the program never waits for a terminal
+ * that is not there.
  */
 import { join } from "node:path"
 import { charactersOf, LEAST_CHARACTERS, readKeyFile } from "../config/keyFile.ts"
@@ -9,7 +9,7 @@ import { CosignerError } from "../errors.ts"
 import { errnoOf, isTaken } from "../files.ts"
 import type { Secret } from "../secret.ts"
 
-/** Which key file, if any: `config.db` is one, flags included. */
+/** The key file, if any: `config.db` has these fields, flags included. */
 export interface KeyFile {
   readonly key_file?: string | undefined
   readonly danger_allow_readable_key_file: boolean
@@ -22,16 +22,16 @@ export const keyFileOf = (flags: {
 }): KeyFile => ({ key_file: flags.keyFile, danger_allow_readable_key_file: flags.allowReadableKeyFile })
 
 export interface Passwords {
-  /** The password of an existing file; `prompt` is what a terminal is asked. */
+  /** The password of an existing file; `prompt` is shown on a terminal. */
   existing(file: KeyFile, prompt?: string): Promise<Secret>
-  /** A new password: at least 16 characters; typed twice on a terminal. */
+  /** A new password: at least 16 characters; on a terminal it is typed twice. */
   fresh(file: KeyFile): Promise<Secret>
 }
 
 /** Name of the systemd credential, a file in $CREDENTIALS_DIRECTORY. */
 export const CREDENTIAL = "cosigner-password"
 
-/** Whether a password is there without asking anybody. */
+/** Whether a password is available without asking anybody. */
 export function hasPassword(env: PasswordSources["env"], file: KeyFile): boolean {
   const credentials = env["CREDENTIALS_DIRECTORY"]
   return file.key_file !== undefined || (credentials !== undefined && isTaken(join(credentials, CREDENTIAL)))
@@ -41,7 +41,7 @@ interface PasswordSources {
   readonly env: Readonly<Record<string, string | undefined>>
   /** The terminal; a parameter so that a test can play one. */
   readonly ask: (prompt: string) => Promise<Secret>
-  /** Told of a key file that was accepted although others may read it. */
+  /** Called for a key file that was accepted although others may read it. */
   readonly tell?: (note: string) => void
 }
 
@@ -54,7 +54,7 @@ export function passwords(sources: PasswordSources): Passwords {
     }
     const credentials = sources.env["CREDENTIALS_DIRECTORY"]
     if (credentials === undefined) return undefined
-    // systemd hands a service only the credentials its unit names: without ours, a terminal is all that is left
+    // systemd gives a service only the credentials that its unit names. If ours is missing, only a terminal is left.
     return readCredential(join(credentials, CREDENTIAL))
   }
   return {
@@ -78,7 +78,7 @@ async function twice(ask: PasswordSources["ask"]): Promise<Secret> {
   throw new CosignerError("E-CLI-006", {})
 }
 
-/** A systemd credential: the directory is the service's own, its files have the modes systemd gave them. */
+/** A systemd credential: the directory belongs to the service, and its files have the modes that systemd gave them. */
 function readCredential(path: string): Secret | undefined {
   try {
     return readKeyFile(path, { allowReadable: true })

@@ -1,4 +1,4 @@
-/** Payloads and the paths that sign them, as they are typed: for whatever reads one. */
+/** Payloads and the paths that sign them, as typed on the command line, for every command that reads one. */
 import { closeSync, openSync, readSync } from "node:fs"
 import type { Bytes } from "../bytes.ts"
 import type { SigningMessage } from "../intent/context.ts"
@@ -7,7 +7,7 @@ import { parsePath } from "../keys/path.ts"
 import { algorithmOf } from "../keys/pathRule.ts"
 import { refuse } from "./command.ts"
 
-/** One byte above the limit is as much as it takes to refuse a payload: the file may never end. */
+/** Reads one byte above the limit, which is enough to refuse a payload: the file may never end. */
 export function bytesOfFile(flag: string, file: string): Bytes {
   const bytes = new Uint8Array(MAX_PAYLOAD_BYTES + 1)
   let length = 0
@@ -29,13 +29,13 @@ export const textOfFile = (flag: string, file: string): string => Buffer.from(by
 
 const PLACE = /^([^@]+)(?:@(0|[1-9]\d{0,5}))?$/
 
-/** Whether the last level of a path is of the curve of Ed25519 is the caller's to say: no path tells. */
+/** The caller says whether the path is on Ed25519, because the path itself does not show it. */
 interface SigningKind {
   readonly isEd25519: boolean
   readonly isBitcoin: boolean
 }
 
-/** A path, or `path@input` of a PSBT. The kind of signature is the path's: Schnorr below m/86, with the tweak of BIP-86 for Bitcoin. */
+/** A path, or `path@input` of a PSBT. The path determines the kind of signature: Schnorr below m/86, with the tweak of BIP-86 for Bitcoin. */
 export function signingMessage(text: string, { isEd25519, isBitcoin }: SigningKind): SigningMessage {
   const [, pathText = "", input] = PLACE.exec(text) ?? refuse("--path", "a path, or a path and @ and an input", text)
   const path = parsePath(pathText)

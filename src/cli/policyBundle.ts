@@ -156,12 +156,12 @@ function documentIn(text: string, file: string): BundleDocument {
   return document
 }
 
-/** The configuration of a node that has nothing else. */
+/** The configuration of a node that has only this document. */
 const configOf = (document: BundleDocument) => checkConfig("", undefined, {}, document).config
 
 const peopleOf = (document: BundleDocument): People => configOf(document).embedded_risk_control_rules.names.people
 
-/** The approvers of a document, and a group of the one that signs: whose owner it is, a node says. */
+/** The approvers of a document, and a group with the one who signs: the node checks whose owner they are. */
 function peopleWith(document: BundleDocument, owner: string): People {
   const { approvers } = peopleOf(document)
   return { approvers, groups: new Map([["", [owner]]]) }
@@ -177,7 +177,7 @@ function requireFit(document: BundleDocument, file: string): void {
   if (problem !== undefined) throw new CosignerError("E-POL-001", { file, problem })
 }
 
-/** Keys of callback servers, whatever else such a configuration lacks. */
+/** Problems of the callback servers' keys, even if such a configuration lacks other things. */
 function serverProblem(config: Parameters<typeof checkStart>[0]): string | undefined {
   const found = checkStart(config).problems.find(({ code }) => code === "E-RSK-130" || code === "E-RSK-131")
   return found && errorText(found)
@@ -185,7 +185,7 @@ function serverProblem(config: Parameters<typeof checkStart>[0]): string | undef
 
 // ---- files -------------------------------------------------------------------------------------------------------------
 
-/** The draft with what its keys name, so that nothing of the policy is beside it. */
+/** Adds the files that the draft's keys name, so that the document contains the whole policy. */
 function withFiles(text: string, name: string): string {
   const { tree } = documentIn(text.endsWith("\n") ? text : `${text}\n`, name)
   const held = tree["files"]
@@ -210,7 +210,7 @@ function namedFiles(tree: Readonly<Tree>): readonly string[] {
   ]
 }
 
-/** As TOML's literal text of several lines. */
+/** Writes a file as TOML's multi-line literal text. */
 function literal(path: string): string {
   const content = readSource(path, true)
   if (content.includes("'''"))

@@ -1,4 +1,4 @@
-/** `cosigner policy check`: what is odd about rules that parse. Rules that do not are the configuration's error. */
+/** `cosigner policy check`: lint for rules that parse. Rules that do not parse are an error of the configuration. */
 import { EXIT } from "../errors/entry.ts"
 import { lintPolicy } from "../policy/lint.ts"
 import { command } from "./command.ts"

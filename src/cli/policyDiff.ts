@@ -1,4 +1,4 @@
-/** `cosigner policy diff A B`: what changes between two policies, in words, and what of the journal's tasks would have ended otherwise. */
+/** `cosigner policy diff A B`: the changes between two policies, in words, and which tasks of the journal would have ended differently. */
 
 import { isUnfit } from "../approvals/statement.ts"
 import { checkConfig, loadConfig } from "../config/load.ts"

@@ -1,4 +1,4 @@
-/** `cosigner policy explain --task FILE`: a decision on one task, rule by rule. Nothing is debited and nobody is asked. */
+/** `cosigner policy explain --task FILE`: a decision on one task, rule by rule. It debits nothing and asks nobody. */
 import { readFileSync } from "node:fs"
 import { utf8 } from "../bytes.ts"
 import { EXIT } from "../errors/entry.ts"
@@ -72,11 +72,11 @@ export const explain = command({
 
 interface Explained {
   readonly decision: Decision
-  /** Lines: what each payload does, and what each entry says of it. */
+  /** Lines: what each payload does, and how each entry judges it. */
   readonly effects: readonly string[]
 }
 
-/** What the named approvers would have said. E-CLI-002 for a name that nobody has: no word of theirs would ever count. */
+/** The approvals that the named approvers would give. E-CLI-002 for an unknown name, because an approval of theirs would never count. */
 function supposed(
   { requestedBy, approvedBy }: { readonly requestedBy: readonly string[]; readonly approvedBy: readonly string[] },
   { approvers }: People,
@@ -103,7 +103,7 @@ async function withRecords<T>(
   return await decide(group === undefined ? undefined : ownGroup(group), store.tasks.usage)
 }
 
-/** The task's own word for what a node would look up. */
+/** Takes from the task what a node would look up in its records. */
 function believed(task: Task): OwnGroup | undefined {
   if (task.type === "KeySign") {
     const curve = task.signature_type === 2 ? "ed25519" : "secp256k1"
@@ -113,7 +113,7 @@ function believed(task: Task): OwnGroup | undefined {
   return undefined
 }
 
-/** People format their files: white space is allowed here, and nowhere else. */
+/** People format their files, so white space is allowed here, and nowhere else. */
 function readTask(file: string): Task {
   const bad = (problem: string) => new CosignerError("E-RSK-020", { file, problem })
   let value: unknown

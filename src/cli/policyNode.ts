@@ -1,4 +1,4 @@
-/** `cosigner policy status|veto|recover`: the bundle that a node follows, an owner's veto, and the way out for lost keys. */
+/** `cosigner policy status|veto|recover`: the bundle that a node follows, an owner's veto, and the recovery from lost keys. */
 
 import { readConfig } from "../config/load.ts"
 import { readBundleFile } from "../config/policyBundle.ts"

@@ -1,4 +1,4 @@
-/** `cosigner policy replay --since 30d`: the journal's tasks against a draft of the rules; what would have changed. */
+/** `cosigner policy replay --since 30d`: evaluates the journal's tasks under a draft of the rules, and shows what would have changed. */
 import { loadConfig } from "../config/load.ts"
 import { EXIT } from "../errors/entry.ts"
 import { parseWindow } from "../policy/duration.ts"
@@ -48,10 +48,10 @@ export const replay = command({
 const line = ({ taskId, atMs, was, now }: Replayed): string =>
   `${new Date(atMs).toISOString()}  ${taskId}  ${was} -> ${now.action}${now.code === "" ? "" : ` (${now.code} ${now.reason})`}`
 
-/** As many as a journal keeps. */
+/** More than any journal keeps. */
 const EVERYTHING = 10_000_000
 
-/** What can be judged anew, and of how many tasks the journal has hash and words alone. */
+/** The tasks that can be judged again, and the number of tasks for which the journal has only hash and description. */
 export async function pastOf(
   store: Store,
   settings: IntentSettings,

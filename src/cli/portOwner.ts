@@ -15,8 +15,8 @@ const LOOPBACK: Readonly<Record<string, { readonly table: string; readonly addre
 }
 
 /**
- * Throws E-STA-004 where nobody listens, and E-STA-008 unless it is this user, the owner of the token's file, or root. A
- * listener on all addresses is not taken for the node's: the node listens on the loopback alone.
+ * Throws E-STA-004 if nobody listens, and E-STA-008 unless the listener is this user, the owner of the token's file, or root. A
+ * listener on all addresses does not count as the node's, because the node listens on the loopback alone.
  */
 export function requireOwner(listen: TcpListen, tokenPath: string): void {
   const shown = listen.hostname.includes(":")
@@ -39,7 +39,7 @@ export function requireOwner(listen: TcpListen, tokenPath: string): void {
   }
 }
 
-/** The users whose processes listen there; undefined where the system has no such table. */
+/** The users whose processes listen there; undefined if the system has no such table. */
 function listenersAt({ hostname, port }: TcpListen): readonly number[] | undefined {
   const place = LOOPBACK[hostname]
   if (place === undefined) return undefined

@@ -1,6 +1,6 @@
 /**
- * The commander program of one run: every row of the table as a name and a line of help, and the one command that was
- * named with its arguments and options. commander's part is grammar, help and suggestions; it never ends the process here.
+ * The commander program of one run: every row of the table as a name and a line of help, and the named
+ * command with its arguments and options. commander does the grammar, help and suggestions; it never ends the process here.
  */
 import { type CommanderError, Command as Program, Option as ProgramOption } from "commander"
 import { CosignerError } from "../errors.ts"
@@ -22,7 +22,7 @@ export function program(write: WriteText, rows: readonly Row[], chosen: Chosen |
     )
     .usage("<command> [options]")
   settle(root, write)
-  // commander's root would swallow them wherever they stand: they belong to the command, and to the root only for its help
+  // commander's root would take these options wherever they are. They belong to the command; the root needs them only for its help.
   if (chosen === undefined) addOptions(root, globalOptions)
   for (const row of rows) {
     const node = nodeAt(root, row.path, write).description(row.summary)
@@ -48,7 +48,7 @@ function settle(node: Program, write: WriteText): Program {
       .exitOverride()
       .helpCommand(false)
       .helpOption("-h, --help", "show help")
-      // errors are told by run.ts, with their code; what commander itself writes to stderr is help that nobody asked for
+      // run.ts prints errors with their code; commander itself would add help that nobody asked for
       .configureOutput({
         writeOut: (text) => write(1, text),
         writeErr: (text) => write(2, text),
@@ -58,7 +58,7 @@ function settle(node: Program, write: WriteText): Program {
   )
 }
 
-/** What was wrong with a command line; undefined where only help was asked for. */
+/** The problem of a command line; undefined if only help was asked for. */
 export function usageError(error: CommanderError, path: readonly string[]): CosignerError | undefined {
   if (error.exitCode === 0) return undefined
   const command = ["cosigner", ...path].join(" ")
@@ -71,10 +71,10 @@ export function usageError(error: CommanderError, path: readonly string[]): Cosi
   return new CosignerError("E-CLI-014", { problem, command })
 }
 
-/** Of an option that is not known the name alone is repeated: what was typed behind it may be a password. */
+/** Repeats only the name of an unknown option: the text after it may be a password. */
 const withoutValue = (text: string): string => text.replace(/(unknown option '(?:--[^='\s]*|-[^-'\s]))[^\n]*?'/, "$1'")
 
-/** The table's lines are as long as lines of code; the terminal's width decides where the reader's break. */
+/** The table's lines are as long as lines of code; here the width of the terminal decides where lines break. */
 const paragraphs = (text: string): string => text.replaceAll(/(?<=[^\n])\n(?=[^\n -])/g, " ")
 
 function attach(node: Program, chosen: Chosen): void {
@@ -98,7 +98,7 @@ function attach(node: Program, chosen: Chosen): void {
   })
 }
 
-/** Adds each option; answers under which attribute of the node commander keeps it. */
+/** Adds each option; returns the attribute under which commander keeps it. */
 function addOptions(node: Program, options: CommandOptions, group?: string): ReadonlyMap<string, string> {
   const attributes = new Map<string, string>()
   for (const [key, option] of Object.entries(options)) {
@@ -114,7 +114,7 @@ function toProgram(option: Option<unknown>): ProgramOption {
   const made = new ProgramOption(option.kind === "switch" ? `${option.flags} [true|false]` : option.flags, option.help)
   if (option.choices.length > 0) made.choices([...option.choices])
   const check = made.parseArg
-  // every value is kept as text, in order; what it means is the option's own reader
+  // Every value is kept as text, in order; the option's own reader interprets it.
   if (option.kind !== "flag") {
     made.argParser((text: string, before: unknown) => {
       check?.(text, undefined)

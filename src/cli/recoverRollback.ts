@@ -1,4 +1,4 @@
-/** `cosigner recover-rollback`: the operator's decision that an older copy of the database is the node from now on. */
+/** `cosigner recover-rollback`: the operator decides that an older copy of the database is the node from now on. */
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
 import { writeRollbackGuard } from "../store/rollbackGuard.ts"

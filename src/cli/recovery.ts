@@ -1,6 +1,6 @@
 /**
- * `cosigner recovery verify | reconstruct`: the offline tool over recovery files. Runs without configuration, database and
- * network, so that it works on the day when nothing else does. Deriving is recoveryDerive.ts's.
+ * `cosigner recovery verify | reconstruct`: the offline tool for recovery files. It runs without configuration, database and
+ * network, so that it works when nothing else does. recoveryDerive.ts derives keys.
  */
 import { toHex } from "../bytes.ts"
 import { EXIT } from "../errors/entry.ts"
@@ -58,7 +58,7 @@ export const verify = command({
   },
 })
 
-/** The files that hold this group; a named group must be in all of them, and theGroup's error says where it is not. */
+/** The files that hold this group. All of them must hold a named group; theGroup's error says which file does not. */
 function holdersOf(
   files: readonly (readonly RecoveryGroup[])[],
   groupId: string,
@@ -111,7 +111,7 @@ export const reconstruct = command({
   run: async (context) => {
     const { args, options, out } = context
     const files = await loadFiles([...args.files, ...options.more])
-    // The file's place is claimed first: a key must not exist before there is somewhere to put it.
+    // Claims the output file first: a key must not exist before there is a place for it.
     using file = options.output === undefined ? undefined : new OutputFile(options.output)
     const [made] = await reconstructWithConsent(context, files, [theGroup(files, options.groupId)], options)
     if (made === undefined) throw new TypeError("one group, one key")

@@ -1,6 +1,6 @@
 /**
- * `cosigner recovery derive`: child keys and addresses, from a root extended public key, or from recovery files; private
- * ones on request, from the files of enough nodes. One path at a time, or a whole address list, streamed.
+ * `cosigner recovery derive`: child keys and addresses, from a root extended public key or from recovery files. Private
+ * keys only on request, from the files of enough nodes. It derives one path at a time, or a whole address list, streamed.
  */
 import { basename, extname, join } from "node:path"
 import { toHex } from "../bytes.ts"
@@ -32,7 +32,7 @@ import {
 import { OutputFile } from "./recoveryOutput.ts"
 
 const ROWS_BETWEEN_REMARKS = 5000
-/** Rows between two looks at what else happened, an interrupt above all: about a tenth of a second. */
+/** Rows between two checks for other events, above all an interrupt: about a tenth of a second. */
 const ROWS_AT_ONCE = 200
 const BAD_ROWS_SHOWN = 5
 
@@ -75,7 +75,7 @@ export const derive = command({
       refuse("what to derive", "either --paths or --csv-file", given.csv ?? "")
     }
     const paths = given.paths.map(parsePath)
-    // The file's place is claimed first: nobody should type passwords for a list that has nowhere to go.
+    // Claims the output file first: nobody should type passwords for a list that cannot be written.
     using file = given.csv === undefined ? undefined : new OutputFile(outputPath(given.csv, given.csvDir))
     const secrets: ExtendedPrivateKey[] = []
     try {
@@ -89,7 +89,7 @@ export const derive = command({
   },
 })
 
-/** One root per curve. Private ones are also put into `secrets`, for the caller to wipe. */
+/** One root per curve. Private roots are also added to `secrets`, for the caller to wipe. */
 async function rootsOf(
   base: CommandBase,
   given: GivenOptions,
@@ -184,7 +184,7 @@ async function completeList(
       heading = true
       if (tally.rows > 0 && tally.rows % ROWS_BETWEEN_REMARKS === 0) out.note(`${tally.rows} rows of ${path} done`)
     }
-    // Once nothing will come of it, bad rows are still counted, but no private key is written any more.
+    // Once the list will not be kept, bad rows are still counted, but no more private keys are written.
     if (tally.bad === 0 || given.skipBad) file.write(texts.join(""))
   }
   if (!heading) throw new CosignerError("E-KEY-030", { file: path, reason: "it is empty" })
@@ -217,7 +217,7 @@ function count(tally: Tally, result: RowResult): string {
   return ""
 }
 
-/** Rows in small pieces, as the file is read. An interrupt ends it with E-KEY-034: the unfinished file is then removed. */
+/** Rows in small pieces, as the file is read. An interrupt ends it with E-KEY-034, and the unfinished file is removed. */
 async function* rowsOf(path: string, output: string): AsyncGenerator<readonly ListRow[], void, undefined> {
   let interrupted = false
   const interrupt = () => {

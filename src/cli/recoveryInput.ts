@@ -1,6 +1,6 @@
 /**
- * What the recovery commands read: recovery files, the group that is meant, a password for each file, and the consent to
- * show private keys. What the files prove is keys/recoverySet.ts's; no configuration, database or network is involved.
+ * The inputs of the recovery commands: recovery files, the group, a password for each file, and the consent to
+ * show private keys. keys/recoverySet.ts checks what the files prove. Needs no configuration, database or network.
  */
 import { closeSync, openSync, readSync, statSync, writeSync } from "node:fs"
 import { readFile } from "node:fs/promises"
@@ -23,7 +23,7 @@ export const consentOptions = {
   consent: flag("--yes-i-understand", "show private keys without asking; whoever sees them owns the funds"),
 }
 
-/** The groups of every file, in the order given. Throws E-CLI-002 without files, E-KEY-032, and as parseRecoveryFile. */
+/** The groups of every file, in the order given. Throws E-CLI-002 without files, E-KEY-032, and the errors of parseRecoveryFile. */
 export async function loadFiles(paths: readonly string[]): Promise<readonly (readonly RecoveryGroup[])[]> {
   if (paths.length === 0) refuse("the list of recovery files", "at least one file", "")
   return Promise.all(paths.map(async (path) => parseRecoveryFile(await readText(path), path)))
@@ -49,7 +49,7 @@ export function whyNot(cause: unknown): string {
   return `reading it failed (${code})`
 }
 
-/** Each file's share of one group; checked as far as no password is needed. Throws E-KEY-017 if a file has none. */
+/** Each file's share of one group, checked as far as this needs no password. Throws E-KEY-017 if a file has none. */
 export function sharesOf(files: readonly (readonly RecoveryGroup[])[], groupId: string): readonly RecoveryGroup[] {
   const groups = files.map((file) => {
     const group = file.find((one) => one.groupId === groupId)
@@ -66,7 +66,7 @@ export const groupIdsOf = (files: readonly (readonly RecoveryGroup[])[]): readon
   ...new Set(files.flatMap((file) => file.map(({ groupId }) => groupId))),
 ]
 
-/** The group that is meant: the one named, or the only one. Throws E-KEY-024 when there are several. */
+/** The named group, or the only one. Throws E-KEY-024 if there are several. */
 export function theGroup(files: readonly (readonly RecoveryGroup[])[], named: string | undefined): string {
   const groups = groupIdsOf(files)
   const [only] = groups
@@ -75,7 +75,7 @@ export function theGroup(files: readonly (readonly RecoveryGroup[])[], named: st
   return only
 }
 
-/** The passwords of all files, asked for once each; what they derive is kept while the files are open. Dispose it. */
+/** The passwords of all files, each asked for once. Keys derived from them are kept while the files are open. Dispose it. */
 export class OpenFiles implements Disposable {
   readonly #keys = new Map<string, OpeningKeys>()
 
@@ -116,7 +116,7 @@ interface Reconstructed {
   readonly group: RecoveryGroup
 }
 
-/** The root keys of the groups, after consent: asked for once, as are the passwords. */
+/** The root keys of the groups, after consent. Consent and passwords are asked for once. */
 export async function reconstructWithConsent(
   base: CommandBase,
   files: readonly (readonly RecoveryGroup[])[],
@@ -124,12 +124,12 @@ export async function reconstructWithConsent(
   given: {
     readonly keyFile: readonly string[]
     readonly consent: boolean
-    /** What the user should know of the command beside what holds of every root key. */
+    /** A warning of this command, in addition to what applies to every root key. */
     readonly warning?: string
   },
 ): Promise<readonly Reconstructed[]> {
   const perGroup = groupIds.map((groupId) => sharesOf(files, groupId))
-  // Before anything is typed: nobody should look for passwords that cannot help.
+  // Checked before anything is typed: nobody should look for passwords that cannot help.
   for (const groups of perGroup) requireEnough(groups)
   if (given.consent && given.warning !== undefined) base.out.note(given.warning)
   if (!given.consent) confirm(groupIds, given.warning)

@@ -1,6 +1,6 @@
 /**
- * A file that is either complete or not there: written beside its place, mode 600, flushed, and given its name at the end.
- * An existing file is never replaced.
+ * A file that is either complete or does not exist: written under another name in the same folder, mode 600, flushed, and renamed at the
+ * end. An existing file is never replaced.
  */
 import { dirname } from "node:path"
 import { utf8 } from "../bytes.ts"

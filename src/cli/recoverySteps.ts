@@ -1,8 +1,8 @@
-/** `cosigner recovery`: the way out, step by step. A customer can always leave, with this program or without it. */
+/** `cosigner recovery`: the steps to leave. A customer can always leave, with this program or without it. */
 import { EXIT } from "../errors/entry.ts"
 import { command } from "./command.ts"
 
-/** What to do, in order; with the command that does it, where there is one. */
+/** The steps in order, with the command of each, if there is one. */
 const STEPS: readonly { readonly what: string; readonly run?: string }[] = [
   {
     what: "On each of threshold nodes, or of all: write its shares to a file under a password of their own. Beside a running node or without one.",

@@ -1,5 +1,5 @@
 /**
- * argv to an exit code: finds the command in the table, loads that one alone, runs it, and turns every way of failing into
+ * From argv to an exit code: finds the command in the table, loads only that command, runs it, and turns every failure into
  * one printed error with its next step. The caller ends the process.
  */
 import { CommanderError } from "commander"
@@ -37,7 +37,7 @@ export async function run(given: readonly string[], world: World, rows: readonly
   }
 }
 
-/** Prints an error for people, and with --json also as JSON on stdout; answers its exit code. */
+/** Prints an error for people, and with --json also as JSON on stdout; returns its exit code. */
 export function failed(error: unknown, json: boolean, world: World): ExitCode {
   const ours =
     error instanceof CosignerError ? error : new CosignerError("E-CLI-001", { what: stackOf(error) }, { cause: error })
@@ -47,7 +47,7 @@ export function failed(error: unknown, json: boolean, world: World): ExitCode {
   return ours.exit
 }
 
-/** Where it was, and never what a library had to say about it: its words may quote a secret. */
+/** Only the location of the error, never the message of a library, which may quote a secret. */
 const stackOf = (error: unknown): string =>
   error instanceof Error ? `${errorText(error)}\n${framesOf(error)}` : errorText(error)
 

@@ -1,11 +1,11 @@
-/** What the shipped servers print while they run: whoever does not read it must not keep them from answering. */
+/** The output of the shipped servers while they run. A reader that does not read must not keep them from answering. */
 import { LAST_WORDS_MS, waitingStream } from "../logStream.ts"
 import { visibleLines } from "../logText.ts"
 
 interface ServerOutput {
-  /** One JSON value, or one line for people. False if it was dropped: nobody reads, and what waits is at its bound. */
+  /** One JSON value, or one line for people. False if it was dropped, because nobody reads and the buffer is full. */
   tell(value: Readonly<Record<string, unknown>>, line: string): boolean
-  /** Writes what waits, as far as the reader takes it within a moment. */
+  /** Writes the buffer, as far as the reader takes it within a moment. */
   end(): void
 }
 

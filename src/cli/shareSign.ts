@@ -1,4 +1,4 @@
-/** `cosigner share-sign`: the share check-up signature (formats.md 4.1, 8). Goes through the rules and into the journal. */
+/** `cosigner share-sign`: the share check-up signature (formats.md 4.1, 8). The rules apply to it, and the journal records it. */
 import { randomUUID } from "node:crypto"
 import { readConfig } from "../config/load.ts"
 import { configsInForce } from "../config/policyInForce.ts"

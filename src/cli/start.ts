@@ -54,7 +54,7 @@ export const start = command({
     const stderr = standardError(config.log.std.format)
     const opened = openLog(config.log, stderr)
     const { log } = opened
-    // What rotates logs sends it; unheard, it would end the process.
+    // Log rotation sends this signal; without a handler it would end the process.
     const onRotated = () => opened.reopen()
     process.on("SIGUSR1", onRotated)
     const tell: TellOperator = ({ code, message, next }) => log.warn(message, { code, next })
@@ -66,20 +66,20 @@ export const start = command({
       using password = await passwords.existing(config.db)
       using store = openAsNode(config.db, password, (note) => log.warn(note))
       password.wipe()
-      // from here on no prompt is open, whose terminal may hang up
+      // From here on no prompt is open whose terminal could hang up.
       process.on("SIGHUP", onRotated)
       Bun.gc(true) // gives back what the key derivation took
-      // listened for before the start, so that a stop in the middle of it is a clean one too
+      // The handler is set before the start, so that a stop in the middle of it is clean too.
       const ending = endingSignal()
       requireNewest(store)
       const policy = policyInForce(store.policies, loaded, load, Date.now())
       const startWith = followed(startable, policy)
-      // a danger key may be of a version that is not in force
+      // A danger key may belong to a version that is not in force.
       if (startWith !== startable) hardenOrRefuse(startWith.config, env, tell)
       if (policy.told !== undefined) log.warn(policy.told)
       const daemon = await startDaemon(startWith, store, log, nodePolicy(startWith, policy))
       useMemory(makeMemory())
-      // The workers run and everything is loaded: what the start alone needed goes, then memory is locked for good.
+      // The workers run and everything is loaded: frees what only the start needed, then locks memory for good.
       Bun.gc(true)
       for (const shortfall of [lockMemory(), sealCode()]) if (shortfall !== undefined) tell(shortfall)
       const started = inForce(policy.loaded)
@@ -112,10 +112,10 @@ export const start = command({
   },
 })
 
-/** The host's file, with the policy of the bundle that it names, or of another document. */
+/** Loads the host's file, with the policy of the bundle that it names, or of another document. */
 type LoadPolicy = (policy?: BundleDocument) => Loaded
 
-/** With the policy in force; the same where that is the file's. */
+/** The settings with the policy in force; unchanged if that is the file's. */
 function followed(startable: Startable, { loaded }: PolicyInForce): Startable {
   if (loaded.bundle === undefined) return startable
   startable[Symbol.dispose]()
@@ -128,14 +128,14 @@ function nodePolicy(startable: Startable, { waiting }: PolicyInForce): NodePolic
   return policyOf(startable, next)
 }
 
-/** stderr, which this process never waits for while it runs. */
+/** stderr, for which this process never waits while it runs. */
 function standardError(format: Loaded["config"]["log"]["std"]["format"]): WaitingStream {
   const isTerminal = process.stderr.isTTY
   const lostLine = (count: number) => `${formatLine(lostLines(count), formatOnStderr(format, isTerminal))}\n`
   return waitingStream(2, isTerminal, lostLine)
 }
 
-/** The build in the words of `cosigner version`; scripts look for them (formats.md 4.2). */
+/** Logs the build in the words of `cosigner version`; scripts look for them (formats.md 4.2). */
 function tellBuild(config: Loaded["config"], log: Log): void {
   log.info("cosigner")
   log.info(`Version: ${build.version}`)
@@ -150,7 +150,7 @@ function tellBuild(config: Loaded["config"], log: Log): void {
 
 interface Parts {
   readonly loaded: Loaded
-  /** What was in the file, and in the files that it names, as they were loaded. */
+  /** The contents of the file, and of the files that it names, as they were loaded. */
   readonly started: InForce
   readonly opened: OpenLog
   readonly daemon: Daemon
@@ -159,10 +159,10 @@ interface Parts {
   readonly store: Pick<Store, "policies">
 }
 
-/** Between two looks whether a version of the policy has waited long enough. */
+/** Time between two checks whether a version of the policy has waited long enough. */
 const LOOK_MS = 1_000
 
-/** What is in force since the start, and what SIGHUP may change of it. */
+/** The settings in force since the start, and what SIGHUP may change of them. */
 class SettingsInForce {
   readonly #parts: Parts
   readonly #sinceMs = Date.now()
@@ -182,7 +182,7 @@ class SettingsInForce {
     clearInterval(this.#timer)
   }
 
-  /** A version that has waited long enough comes into force; one that was vetoed counts no more. */
+  /** Brings a version that has waited long enough into force, and drops one that was vetoed. */
   #ripen(): void {
     const { opened, store } = this.#parts
     try {
@@ -200,7 +200,7 @@ class SettingsInForce {
     }
   }
 
-  /** Takes rules and log levels from the file; names what else has changed, because it is not in force. */
+  /** Takes rules and log levels from the file, and names every other change, because it is not in force. */
   reload(): void {
     const { started, opened, daemon, tell, load, store } = this.#parts
     const { log } = opened
@@ -225,7 +225,7 @@ class SettingsInForce {
     }
   }
 
-  /** For `config show`: the start's own keys, with what a reload takes from the newest file. */
+  /** For `config show`: the keys of the start, with those that a reload took from the newest file. */
   #record(newest: Loaded): void {
     const { loaded, tell } = this.#parts
     const { path } = loaded.config.db

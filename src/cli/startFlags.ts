@@ -1,4 +1,4 @@
-/** The flags of `start`, `config check` and `config show` that stand for keys of the configuration, under the names existing units and scripts use. */
+/** The flags of `start`, `config check` and `config show` that set keys of the configuration, under the names that existing units and scripts use. */
 import type { Overrides } from "../settings/overlay.ts"
 import { type CommandOptions, integer, onOff, refuse, url, type ValuesOf, value } from "./command.ts"
 
@@ -24,13 +24,13 @@ export const startFlags = {
 
 type StartFlags = ValuesOf<typeof startFlags>
 
-/** What the flags say, for `context.config(overrides)`. */
+/** The overrides that the flags set, for `context.config(overrides)`. */
 export function overridesOf(flags: StartFlags): Overrides {
   const out: Record<string, Overrides[string]> = {}
   const say = (key: string, name: string, said: unknown) => {
     if (said !== undefined) out[key] = { flag: name, value: said }
   }
-  // two environments at once: neither can be meant
+  // Two environments at once cannot both be meant.
   for (const [given, name, env] of [
     [flags.prod, "--prod", "production"],
     [flags.sandbox, "--sandbox", "sandbox"],

@@ -1,6 +1,6 @@
 /**
- * How `start` hardens its process: every measure that cannot be taken is told with its remedy, and in production the lack
- * of an essential one ends the start, before the password is read.
+ * Hardens the process of `start`. Every measure that cannot be taken is reported with its remedy. In production a missing
+ * essential measure ends the start, before the password is read.
  */
 import type { Config } from "../config/config.ts"
 import type { CosignerError } from "../errors.ts"

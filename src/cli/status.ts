@@ -1,4 +1,4 @@
-/** `cosigner status`: asks the status port of the running node, and says in its exit code what it heard. */
+/** `cosigner status`: asks the status port of the running node; the exit code tells the answer. */
 
 import { Value } from "@sinclair/typebox/value"
 import type { Config } from "../config/config.ts"
@@ -12,7 +12,7 @@ import { command, flag } from "./command.ts"
 import { requireOwner } from "./portOwner.ts"
 import { statusLines } from "./statusText.ts"
 
-/** Not ready. An unreachable node ends the command with 2, through its error. */
+/** Exit code for not ready. For an unreachable node the error ends the command with 2. */
 const NOT_READY = EXIT.failure
 const ANSWER_MS = 5_000
 const WATCH_MS = 2_000
@@ -89,9 +89,9 @@ async function reach(listen: Listen, { token_path }: Config["status"]): Promise<
   return fetch(`http://${host}:${port}/status`, {
     headers,
     redirect: "error",
-    // a proxy of the environment is not for this machine's own port
+    // A proxy of the environment must not be used for this machine's own port.
     proxy: "",
-    // an idle connection may be to whoever listened there before
+    // An idle connection may lead to a process that listened there before.
     keepalive: false,
     signal: AbortSignal.timeout(ANSWER_MS),
     ...(listen.kind === "unix" ? { unix: listen.path } : {}),

@@ -1,4 +1,4 @@
-/** The status document as lines for people. Without reasons that count seconds, a line changes when a state does. */
+/** The status document as lines for people. A line changes only when a state does, unless its reason counts seconds. */
 import type { StatusDocument } from "../ops/port/documents.ts"
 
 const WORD = { ok: "ok     ", waiting: "waiting", failed: "FAILED " } as const
@@ -20,7 +20,7 @@ export function statusLines(statusDocument: StatusDocument, reasons: "all" | "ba
   ].map(plain)
 }
 
-/** One address is what the line of the link says already. */
+/** For a single address the line of the link already says this. */
 function replicaLines(replicas: StatusDocument["link"]["replicas"]): readonly string[] {
   if (replicas.length <= 1) return []
   return replicas.map(({ url, phase, rtt_ms: rttMs, failures, queued_frames: queued, last_error: error }) => {
@@ -35,6 +35,6 @@ function serverLine(kind: string, server: { server: string; healthy: boolean | n
   return `${kind} ${server.server}: ${state}`
 }
 
-/** Reasons quote other machines: control characters of theirs must not reach the terminal. */
+/** Reasons quote other machines, and their control characters must not reach the terminal. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const plain = (line: string): string => line.replace(/[\u0000-\u001f\u007f-\u009f]/g, " ")

@@ -1,4 +1,4 @@
-/** `cosigner strikes` and `cosigner strikes pardon <node-id>`: who misbehaved towards this node (threshold.md 2.4), and the way back. */
+/** `cosigner strikes` and `cosigner strikes pardon <node-id>`: which nodes misbehaved towards this one (threshold.md 2.4), and pardons. */
 import { EXIT } from "../errors/entry.ts"
 import { pardonPeer, showStrikes } from "../ops/inventory/strikes.ts"
 import { MAX_STRIKES } from "../store/strikes.ts"

@@ -1,6 +1,6 @@
 /**
- * The commands, in the order help shows them. A row is a name, a line for help, and how to load the rest: nothing of a
- * command is evaluated before its name was typed. Help, completion and the generated reference walk this table.
+ * The commands, in the order in which help shows them. A row is a name, a line for help, and how to load the rest: no code of a
+ * command runs before its name was typed. Help, completion and the generated reference walk this table.
  */
 import type { Row } from "./row.ts"
 import { waasTable } from "./waasTable.ts"

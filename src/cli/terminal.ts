@@ -1,6 +1,6 @@
 /**
- * A password typed on the controlling terminal, without echo, as bytes that are wiped. The terminal is read by polling and
- * not through a stream: a stream that is closed still has a read under way, and it would swallow the next answer.
+ * A password typed on the controlling terminal, without echo, as bytes that are wiped. The terminal is polled and
+ * not read through a stream: a closed stream still has a read under way, which would swallow the next answer.
  */
 import { constants, openSync, readSync, writeSync } from "node:fs"
 import { ReadStream } from "node:tty"
@@ -19,10 +19,10 @@ const POLL_MS = 15
 /** Signals that end the wait: the terminal gets its echo back before the process ends. */
 const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"] as const
 
-/** Asks on the controlling terminal, whatever stdin and stdout are, and shows nothing of what is typed. */
+/** Asks on the controlling terminal, whatever stdin and stdout are, and does not show what is typed. */
 export const askTerminal = (prompt: string): Promise<Secret> => typedLine(prompt, true)
 
-/** As `askTerminal`, but what is typed is shown: whether it is `yes`. */
+/** Like `askTerminal`, but shows what is typed. True if it is `yes`. */
 export async function confirmTerminal(prompt: string): Promise<boolean> {
   using typed = await typedLine(prompt, false)
   return Buffer.from(typed.expose()).toString("latin1").trim().toLowerCase() === "yes"
@@ -36,7 +36,7 @@ async function typedLine(prompt: string, isHidden: boolean): Promise<Secret> {
   const end = () => ended.abort()
   for (const signal of ENDING) process.once(signal, end)
   try {
-    // before the prompt: whoever answers it at once is not shown
+    // Set before the prompt, so that an immediate answer is not shown.
     terminal.setRawMode(isHidden)
     writeSync(fd, prompt)
     while (!line.take(readTerminal(fd))) {
@@ -83,7 +83,7 @@ function openTerminal(): number {
 
 const NOTHING: Bytes = new Uint8Array(0)
 
-/** What was typed since the last call; nothing if there is none. */
+/** What was typed since the last call; empty if nothing was typed. */
 function readTerminal(fd: number): Uint8Array {
   const chunk = new Uint8Array(MOST_BYTES)
   try {
@@ -99,12 +99,12 @@ function readTerminal(fd: number): Uint8Array {
   }
 }
 
-/** The line being typed, as bytes: a JavaScript string could not be wiped. */
+/** The line being typed, as bytes, because a JavaScript string could not be wiped. */
 export class TypedLine {
   #bytes: Bytes = new Uint8Array(MOST_BYTES)
   #length = 0
 
-  /** True once the line is complete. What follows it in the chunk is dropped: a pasted second line is no answer. */
+  /** True once the line is complete. The rest of the chunk is dropped: a pasted second line is not an answer. */
   take(chunk: Uint8Array): boolean {
     try {
       for (const byte of chunk) {
@@ -129,7 +129,7 @@ export class TypedLine {
     this.#length = 0
   }
 
-  /** One character back: its continuation bytes and its first byte. */
+  /** Deletes one character: its continuation bytes and its first byte. */
   #back(): void {
     while (this.#length > 0 && ((this.#bytes[--this.#length] ?? 0) & 0xc0) === 0x80);
   }

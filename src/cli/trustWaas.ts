@@ -1,4 +1,4 @@
-/** `cosigner trust-waas <key>`: the operator's decision that this node follows the WaaS of another key from now on. */
+/** `cosigner trust-waas <key>`: the operator decides that this node follows the WaaS of another key from now on. */
 import { EXIT } from "../errors/entry.ts"
 import { parseWaasKey, trustWaas } from "../ops/inventory/waasTrust.ts"
 import { changeBeside } from "./besideNode.ts"

@@ -1,4 +1,4 @@
-/** `cosigner version`. Line 1 is the version alone: scripts take it with `head -1`. */
+/** `cosigner version`. Line 1 contains only the version: scripts read it with `head -1`. */
 import { build } from "../build.ts"
 import { EXIT } from "../errors/entry.ts"
 import { command } from "./command.ts"

@@ -96,8 +96,8 @@ export const start = command({
 const RETRY_MS = 1_000
 
 /**
- * Again and again while the shared database is away, as after the start of a whole site; undefined once the signal fires. What is the
- * matter is told once, and again when it is another thing.
+ * Tries again while the shared database is not reachable, for example when a whole site starts. Undefined once the signal fires. The
+ * problem is reported once, and again when it changes.
  */
 async function persistently<T>(start: () => Promise<T>, log: Log, signal: AbortSignal): Promise<T | undefined> {
   let told = ""
@@ -121,7 +121,7 @@ function scheduled({ backup }: WaasConfig, { dir, config }: WaasFiles, log: Log,
   return repeatWaasBackups(job, signal)
 }
 
-/** The first signal that asks for an end. Listened for before the start, so that none is missed. */
+/** The first signal that asks for an end. The handler is set before the start, so that none is missed. */
 const signalled = (): Promise<string> =>
   new Promise((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal))

@@ -1,4 +1,4 @@
-/** `cosigner waas adopt`: the vaults of a WaaS whose database is lost, made again from what its nodes hold. */
+/** `cosigner waas adopt`: makes the vaults of a WaaS whose database is lost again, from the records of its nodes. */
 import { EXIT } from "../errors/entry.ts"
 import { textLog } from "../logText.ts"
 import { adopt } from "../waas/adopt.ts"

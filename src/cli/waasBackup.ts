@@ -1,4 +1,4 @@
-/** `cosigner waas backup create | key | verify | restore`: a WaaS as sealed files, proven when they are written. */
+/** `cosigner waas backup create | key | verify | restore`: sealed backup files of a WaaS, proven when they are written. */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { sealedKindOf } from "../backup/file.ts"
@@ -165,7 +165,7 @@ export const restore = command({
     }
     const key = options.keyBackup
     if (key !== undefined) {
-      // First, so that a wrong password or another WaaS's key leaves nothing behind.
+      // This comes first, so that a wrong password or another WaaS's key leaves nothing behind.
       const { public_key } = proveWaasBackup(args.file, password, nowMs)
       using own = await existingPassword(base, { what: key, file: options.keyPasswordFile, db })
       restoreKey(files, { path: key, password: own }, public_key)

@@ -1,4 +1,4 @@
-/** The commands of the coordinator and of whoever asks it: rows of table.ts, in the order help shows them. */
+/** The commands of the coordinator and of its callers: rows of table.ts, in the order in which help shows them. */
 import type { Row } from "./row.ts"
 
 export const waasTable: readonly Row[] = [

@@ -1,8 +1,8 @@
-/** What a command writes where its caller says so: the system's refusal is the caller's to mend, and no defect. */
+/** Writes of a command to a path that its caller names. If the system refuses one, the caller must correct it; it is no defect. */
 import { CosignerError } from "../errors.ts"
 import { errnoOf } from "../files.ts"
 
-/** Throws E-CLI-009 for what the system refuses. */
+/** Throws E-CLI-009 if the system refuses. */
 export function written(path: string, write: () => void): void {
   try {
     write()

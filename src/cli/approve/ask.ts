@@ -1,7 +1,7 @@
-/** The question before a signature: on the terminal, whatever stdin and stdout are, and only `yes` is one. */
+/** Asks before a signature. It asks on the terminal, whatever stdin and stdout are, and only `yes` is consent. */
 import { CosignerError, isCode } from "../../errors.ts"
 
-/** Throws E-CLI-048 for every other answer, and where nobody can be asked. */
+/** Throws E-CLI-048 for every other answer, and if there is nobody to ask. */
 export async function requireYes(question: string): Promise<void> {
   if (!(await answered(`${question}? Type yes: `)))
     throw new CosignerError("E-CLI-048", { why: "the answer was not yes" })

@@ -1,6 +1,6 @@
 /**
- * `cosigner approve approve|reject|request`: a person's word on a task. The task is read here, shown in words, and its statement signed
- * with the person's own key; or the statement is printed for another machine, and its signature taken back.
+ * `cosigner approve approve|reject|request`: a person's signed statement about a task. The command reads the task, shows it in words,
+ * and signs its statement with the person's own key; or it prints the statement for another machine, and takes the signature back.
  */
 import type { SignedStatement } from "../../approvals/approver.ts"
 import { APPROVER_NAME, type ApprovalDecision } from "../../approvals/statement.ts"
@@ -71,7 +71,7 @@ const deciding = ({ decision, summary, details, question }: Deciding) =>
     },
   })
 
-/** What is signed elsewhere is one statement. */
+/** Only one statement can be signed elsewhere. */
 function single(tasks: readonly WaitingTask[]): WaitingTask {
   const [first, second] = tasks
   if (first === undefined || second !== undefined)
@@ -82,7 +82,7 @@ function single(tasks: readonly WaitingTask[]): WaitingTask {
 /** With --json an object, otherwise the statement's own bytes. */
 function printed({ out }: CommandBase, waiting: WaitingTask, decision: ApprovalDecision, approver: string): ExitCode {
   const text = Buffer.from(statementFor(waiting, decision, approver, Date.now())).toString("utf8")
-  // the line end is the printer's
+  // the printer adds the line end
   out.result({ statement: text }, [text.slice(0, -1)])
   out.note(
     "Sign the file with: ssh-keygen -Y sign -n cosigner-approval -f KEY FILE; then give back --signature FILE.sig",

@@ -1,4 +1,4 @@
-/** The desk of a profile: tasks that wait for people at WaaS, each read here, and the place where signed statements go. */
+/** The desk of a profile: tasks that wait for people at WaaS, each read here, and the receiver of signed statements. */
 import type { SignedStatement } from "../../approvals/approver.ts"
 import { signedFromJson, signedJson } from "../../approvals/json.ts"
 import { isUnfit, readStatement } from "../../approvals/statement.ts"
@@ -22,7 +22,7 @@ interface OpenDesk extends Disposable {
   readonly people: People | undefined
 }
 
-/** Names of [intent] are those of the file that --config names, otherwise those of the approvers file. */
+/** Takes names of [intent] from the file that --config names, otherwise from the approvers file. */
 export async function openDesk(base: CommandBase, options: ValuesOf<typeof deskOptions>): Promise<OpenDesk> {
   const known = options.approvers === undefined ? undefined : readApprovers(options.approvers)
   const configured =
@@ -67,12 +67,12 @@ export function deskOf(
   }
 }
 
-/** It is shown, and goes into a path. */
+/** The id is shown, and becomes part of a path. */
 const REQUEST_ID = /^[A-Za-z0-9-]{1,128}$/
 
 type HandedTask = ApprovalsObject["tasks"][number]
 
-/** Tasks that a node waits with, or that somebody said something of: others have no epoch yet that a statement could name. */
+/** Tasks for which a node waits, or about which somebody has signed: for others no epoch is known that a statement could name. */
 function handedOut(requestId: string, { tasks }: ApprovalsObject): readonly HandedOut[] {
   return tasks
     .filter(({ awaited, approvals }) => awaited.length > 0 || approvals.length > 0)
@@ -93,7 +93,7 @@ function signedOf(given: HandedTask["approvals"][number]): readonly SignedStatem
   return isUnfit(signed) ? [] : [signed]
 }
 
-/** As nodes that wait say it. Once none waits any more, as those said who signed before: a rejection still counts then. */
+/** The epoch that waiting nodes state. If none waits any more, the epoch in earlier signed statements: a rejection still counts then. */
 function epochOf({ task_id, awaited }: HandedTask, signed: readonly SignedStatement[]): string | undefined {
   const stated = signed.flatMap(({ statement }) => {
     const read = readStatement(statement)

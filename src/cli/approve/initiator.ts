@@ -1,4 +1,4 @@
-/** The initiator's own word on a request that this program has just made: signed if the task is what was asked for. */
+/** The initiator's signed statement about a request that this program has just made. It is signed only if the task is what was asked for. */
 import { APPROVER_NAME } from "../../approvals/statement.ts"
 import { CosignerError, isCode } from "../../errors.ts"
 import type { Desk, WaitingTask } from "../../kit/approving/desk.ts"
@@ -20,7 +20,7 @@ interface GivenInitiator {
   readonly with: SigningWay | undefined
 }
 
-/** Opened before anything is asked for: a key that cannot be used must not leave a request behind. Undefined without --as. */
+/** Opened before the request is made: a key that cannot be used must not leave a request behind. Undefined without --as. */
 export async function initiatorOf(
   { as, key, with: way }: GivenInitiator,
   agent: string | undefined,
@@ -36,20 +36,20 @@ interface OwnRequest {
   readonly desk: Desk
   readonly id: string
   readonly asked: readonly SignMessage[]
-  /** Whether nodes still have to say what they wait for. */
+  /** Whether nodes may still say what they wait for. */
   readonly isOpen: () => Promise<boolean>
   readonly seconds: number
 }
 
 /**
- * Signs as soon as a node asks for it: until then nobody knows the epoch that the statement names. True if it was signed; false where
- * no node asked, and none will any more. Throws E-CLI-032 where WaaS made another task of it than was asked for.
+ * Signs as soon as a node asks for it, because the epoch that the statement names is not known before. True if it signed; false if
+ * no node asked, and none will any more. Throws E-CLI-032 if WaaS made another task of the request than was asked for.
  */
 export async function signOwnRequest(own: OwnRequest, { name, signer }: Initiator): Promise<boolean> {
   const waiting = await awaitedTask(own)
   if (waiting === undefined) return false
   const { problem, subject, task } = waiting
-  // a payload that is read gives these very digests
+  // A payload that is read gives exactly these digests.
   if (problem !== undefined || task.type !== "KeySign" || !isSame(task.messages, own.asked))
     throw amiss(`request ${own.id} became a task that does something else: ${problem ?? subject.reading.join("; ")}`)
   const word = { decision: "request", approver: name, signer, people: undefined, nowMs: Date.now() } as const

@@ -1,4 +1,4 @@
-/** `cosigner approve list|show`: what waits for people, each task read here. */
+/** `cosigner approve list|show`: the tasks that wait for people, each read here. */
 import { EXIT } from "../../errors/entry.ts"
 import type { WaitingTask } from "../../kit/approving/desk.ts"
 import { limitOption } from "../client/vault.ts"

@@ -1,4 +1,4 @@
-/** What the commands of approvers take: whose WaaS, who signs, and with which key. */
+/** The options of the approvers' commands: which WaaS, who signs, and with which key. */
 import { SIGNING_WAYS } from "../../signers/open.ts"
 import { profileOption } from "../client/profile.ts"
 import { vaultOption } from "../client/vault.ts"

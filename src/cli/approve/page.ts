@@ -58,7 +58,7 @@ export const approvalsPage = command({
     const page = servePage(
       {
         desk,
-        // read again each time: a new passkey signs as soon as its entry is in the file
+        // Read again each time, so that a new passkey can sign as soon as its entry is in the file.
         approvers: () =>
           options.approvers === undefined ? [] : [...readApprovers(options.approvers).people.approvers.values()],
         now: Date.now,

@@ -1,4 +1,4 @@
-/** A task that waits, for people and as JSON: what was read, what could not be verified, who has said what. */
+/** A waiting task, for people and as JSON: what was read, what could not be verified, who has signed what. */
 import { secondsText } from "../../approvals/statement.ts"
 import type { WaitingTask } from "../../kit/approving/desk.ts"
 import { type HeardWord, heardWords } from "../../kit/approving/sign.ts"

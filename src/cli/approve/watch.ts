@@ -1,4 +1,4 @@
-/** Waiting for what waits: each task is told once as long as it does, and a WaaS that is out of reach is asked again. */
+/** Watches for waiting tasks: reports each task once while it waits, and asks again if WaaS cannot be reached. */
 import { describe, isCode } from "../../errors.ts"
 import type { Desk, WaitingTask } from "../../kit/approving/desk.ts"
 import { sleep } from "../../sleep.ts"
@@ -13,7 +13,7 @@ interface WatchedDesk {
 
 const POLL_MS = 2_000
 
-/** Returns with the signal. What is amiss with WaaS's answers ends it. */
+/** Returns with the signal. A wrong answer of WaaS ends it. */
 export async function watchDesk(desk: Pick<Desk, "waiting">, watched: WatchedDesk): Promise<void> {
   const { most, tell, note, signal, pollMs = POLL_MS } = watched
   let told: ReadonlySet<string> = new Set()

@@ -1,6 +1,6 @@
 /**
- * `cosigner client address new|list|verify`. An address that WaaS tells of is where money will go: each is derived again here, from
- * the vault's root key and the address's path, before it is shown.
+ * `cosigner client address new|list|verify`. Money will be sent to an address that WaaS reports. So each address is derived again here,
+ * from the vault's root key and the address's path, before it is shown.
  */
 import { EXIT } from "../../errors/entry.ts"
 import { CosignerError } from "../../errors.ts"
@@ -21,10 +21,10 @@ const encodingOption = choice(
   ENCODINGS,
 )
 
-/** What addresses are checked with. */
+/** The calls that checking an address needs. */
 type AddressReads = Pick<Client, "wallet" | "vault" | "chain">
 
-/** A chain by its published name, whatever WaaS says of it; by WaaS's word only where the name is its own. */
+/** A chain by its published name, whatever WaaS says about it; WaaS's answer counts only for a name that is WaaS's own. */
 export async function chainNamed(client: AddressReads, chainId: string): Promise<Chain> {
   const known = chainsOf([]).supported.find((chain) => chain.chainId === chainId)
   if (known !== undefined) return known
@@ -34,7 +34,7 @@ export async function chainNamed(client: AddressReads, chainId: string): Promise
   return made
 }
 
-/** The address at a path of a root key; undefined where the chain has no such form, or the path no index. */
+/** The address at a path of a root key; undefined if the chain has no such form, or the path no index. */
 function derived(root: string, chain: Chain, form: string | undefined, path: string): string | undefined {
   const asked = ENCODINGS.find((one) => one === form)
   const encoding = form !== undefined && asked === undefined ? undefined : encodingOn(chain, asked)
@@ -44,7 +44,7 @@ function derived(root: string, chain: Chain, form: string | undefined, path: str
   return addressesAt(root, chain, encoding, levels.slice(0, -1), [index])[0]?.address
 }
 
-/** Throws E-CLI-032 unless every one is the vault's own, derived again. */
+/** Throws E-CLI-032 unless every address is the vault's own, derived again. */
 export async function checkAddresses(
   client: AddressReads,
   profile: Profile,
@@ -143,7 +143,7 @@ export const verify = command({
   },
 })
 
-/** By WaaS's word for its path. */
+/** Takes the path from WaaS. */
 async function asked(profileFile: string, address: string, walletId: string): Promise<VaultPlace> {
   using connection = connect(profileFile)
   return await addressIn(connection.client, connection.profile, address, walletId)
@@ -178,7 +178,7 @@ interface StatedPlace {
   readonly encoding: string | undefined
 }
 
-/** Without asking anybody, and without the API key. */
+/** Needs no connection and no API key. */
 function offline(profile: Profile, address: string, stated: StatedPlace): VaultPlace {
   const { attestations, path = "", chain: chainId = "", encoding } = stated
   if (attestations.length > 0) return attestedPlace(profile, address, attestations)

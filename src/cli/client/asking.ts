@@ -1,6 +1,6 @@
 /**
- * Asking the nodes of a vault for signatures. What is asked for is read here first, by the nodes' own decoders, and said in words;
- * what comes back is verified under the child keys that are derived here.
+ * Asks the nodes of a vault for signatures. First the nodes' own decoders read the request here, and it is shown in words.
+ * The returned signatures are verified under the child keys that are derived here.
  */
 import { randomUUID } from "node:crypto"
 import { type Bytes, toHex } from "../../bytes.ts"
@@ -30,7 +30,7 @@ import { vaultOption } from "./vault.ts"
 import { amiss, checkedVault, checkSignatures, curveTypeOf, rootOf } from "./verified.ts"
 import { signEnding, timeoutOption, untilEnded } from "./wait.ts"
 
-/** What every command that asks for signatures takes. */
+/** The options of every command that asks for signatures. */
 export const askingOptions = {
   profile: profileOption,
   vault: vaultOption,
@@ -46,7 +46,7 @@ export const askingOptions = {
   timeout: timeoutOption,
 }
 
-/** How it is asked. */
+/** The settings of a request. */
 interface Asking {
   readonly vaultId: string
   readonly group: string | undefined
@@ -59,17 +59,17 @@ interface Asking {
   readonly initiator: Initiator | undefined
 }
 
-/** What is asked for. */
+/** The contents of a request. */
 export interface Wish {
   readonly curve: CurveName
   readonly signatureType: SignatureType
   readonly messages: readonly SigningMessage[]
   readonly payload: { readonly format: Format; readonly data: Bytes } | undefined
-  /** Of a request without payload. */
+  /** For a request without payload. */
   readonly digest: Bytes | undefined
 }
 
-/** What the command's caller adds to an answer whose signatures were verified. */
+/** What the calling command adds to an answer whose signatures were verified. */
 interface Addition {
   readonly fields: Readonly<Record<string, unknown>>
   readonly lines: readonly string[]
@@ -82,12 +82,12 @@ interface AskingWith {
   readonly addition?: (request: SignRequestObject) => Promise<Addition>
 }
 
-/** A node may still ask people. */
+/** In these states a node may still ask people. */
 const UNDECIDED: ReadonlySet<string> = new Set(["Initializing", "Approving"])
 
 const NOTHING: Addition = { fields: {}, lines: [] }
 
-/** Asks, waits if it is told to, and prints. Exit code 5 for a payload that cannot be read. */
+/** Makes the request, waits if asked to, and prints. Exit code 5 for a payload that cannot be read. */
 export async function askForSignatures(
   { client, profile }: WaasConnection,
   wish: Wish,
@@ -145,15 +145,15 @@ function unread(problem: Problem, out: Output): ExitCode {
 }
 
 /**
- * An EVM transaction in the place where callback servers of the ecosystem look for it, with the fields that they demand; nodes hold it
- * to the payload (formats.md 11), and nobody believes the rest.
+ * Puts an EVM transaction where callback servers of the ecosystem look for it, with the fields that they demand. Nodes compare it
+ * with the payload (formats.md 11), and nobody relies on the other fields.
  */
 function shownToServers(
   payload: Wish["payload"],
   { requestId, vaultId }: Asking,
 ): Pick<SignRequestInput, "extra_info"> {
   if (payload?.format !== "evm/transaction") return {}
-  // A request that is sent again must be the same request, and so tell no other time.
+  // A request that is sent again must be identical, so it must not state another time.
   const nowMs = requestId === undefined ? Date.now() : 0
   const transaction = {
     transaction_id: requestId ?? randomUUID(),
@@ -176,7 +176,7 @@ interface PlannedRequest {
   readonly intentHash: string | undefined
 }
 
-/** The request's messages with every digest, worked out here; a problem where the payload cannot be read. */
+/** The request's messages with every digest, computed here; a problem if the payload cannot be read. */
 async function planOf(wish: Wish, root: string, names: Names): Promise<PlannedRequest | Problem> {
   const { payload, digest, messages } = wish
   const tweakOf = ({ merkleRoot }: SigningMessage): string => (merkleRoot === undefined ? "" : `0x${toHex(merkleRoot)}`)

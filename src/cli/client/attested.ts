@@ -1,4 +1,4 @@
-/** Addresses by the word of nodes alone: as many of those that the profile names as it demands, agreeing in everything. */
+/** Addresses attested by nodes alone: as many of the nodes that the profile names as it demands must agree in everything. */
 import { readFileSync } from "node:fs"
 import { utf8 } from "../../bytes.ts"
 import { Malformed } from "../../codec.ts"
@@ -12,7 +12,7 @@ import { refuse } from "../command.ts"
 import type { Profile } from "./profile.ts"
 import { amiss } from "./verified.ts"
 
-/** Where the address is. Throws E-CLI-002 for files that are no attestations, E-CLI-032 unless enough of them prove it. */
+/** The path of the address. Throws E-CLI-002 for files that are not attestations, E-CLI-032 unless enough of them prove it. */
 export function attestedPlace(
   profile: Profile,
   address: string,
@@ -38,7 +38,7 @@ export function attestedPlace(
   return { path: first.path, root_pubkey: first.root_key }
 }
 
-/** All that two nodes agree on; epochs may differ while a reshare goes on. */
+/** Everything that two nodes must agree on; epochs may differ while a reshare goes on. */
 const matterOf = ({ group_id, root_key, path, encoding, chain, address }: AddressAttestation): string =>
   [group_id, root_key, path, encoding, chain, address].join(" ")
 

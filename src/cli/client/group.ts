@@ -252,7 +252,7 @@ async function checkedUp(client: Client, { vaultId, group, nodeId }: OneCheckup,
   }
 }
 
-/** Every key of the group is there, with a signature over this message that verifies under its share's public half. */
+/** Checks that the answer has every key of the group, with a signature over this message that verifies under the share's public half. */
 function problemOf({ shares }: CheckupObject, message: Uint8Array, group: GroupObject): string | undefined {
   for (const { tss_key_share_group_id: id, curve } of group.tss_key_share_groups) {
     const share = shares.find((one) => one.tss_key_share_group_id === id)

@@ -1,4 +1,4 @@
-/** `cosigner client order FILE`: an order that a person signed, by way of WaaS to the node that it names. */
+/** `cosigner client order FILE`: sends an order that a person signed through WaaS to the node that it names. */
 import { readOrder, readSignedOrder } from "../../approvals/order.ts"
 import { isUnfit } from "../../approvals/statement.ts"
 import { EXIT } from "../../errors/entry.ts"

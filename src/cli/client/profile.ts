@@ -1,6 +1,6 @@
 /**
- * A client's profile: where its WaaS is, what proves that an answer is that WaaS's, and the file of the API key that signs
- * requests. Read through the same front door as every configuration; the secret stands in a file of its own.
+ * A client's profile: the address of its WaaS, the key that verifies that WaaS's answers, and the file of the API key that signs
+ * requests. It is read through the same entry point as every configuration; the secret is in a file of its own.
  */
 import { existsSync } from "node:fs"
 import { dirname, isAbsolute, join } from "node:path"
@@ -22,10 +22,10 @@ import { parseNodeId } from "../../wire/nodeId.ts"
 import { valueOr } from "../command.ts"
 
 const CURVES = ["ed25519", "secp256k1"] as const
-/** An answer may be older than it arrives by the time that WaaS allows between its clock and a caller's. */
+/** The largest age of an answer: the difference that WaaS allows between its clock and a caller's. */
 const MAX_AGE_MS = 300_000
 
-/** A root extended public key, and on which curve it is. */
+/** A root extended public key and its curve. */
 interface PinnedRoot {
   readonly curve: CurveName
   readonly text: string
@@ -84,7 +84,7 @@ export type Profile = DeepReadonly<StaticDecode<typeof client>>
 
 export const profileOption = valueOr("--profile <file>", "the profile of this client", "client.toml", (text) => text)
 
-/** Throws E-CFG-001 to E-CFG-003 for a file that is missing or not as it should be. */
+/** Throws E-CFG-001 to E-CFG-003 for a file that is missing or invalid. */
 export const readProfile = (file: string): Profile =>
   readSettings(clientSchema, parseDocument(readSource(file, true), file, clientSchema)).value.client
 
@@ -135,7 +135,7 @@ export const clientTemplate = (set: Readonly<Tree>): string =>
     set,
   })
 
-/** What `client init` is told. */
+/** The inputs of `client init`. */
 interface NewProfile {
   readonly file: string
   readonly url: string
@@ -144,7 +144,7 @@ interface NewProfile {
   readonly curve: (typeof CURVES)[number]
 }
 
-/** Writes a profile and, unless it is there, an API key of its own; the answer is the key's public half. */
+/** Writes a profile and, unless it exists, an API key; returns the key's public half. */
 export function writeProfile({ file, url: address, responseKey, keyFile, curve }: NewProfile): string {
   const keyPath = besides(file, keyFile)
   if (!existsSync(keyPath)) {
@@ -156,7 +156,7 @@ export function writeProfile({ file, url: address, responseKey, keyFile, curve }
   const text = clientTemplate({
     client: { url: address, response_key: responseKey, api_key_file: keyFile, api_key_curve: curve },
   })
-  // What is written must be what is read.
+  // The written file must read back to the same settings.
   readSettings(clientSchema, parseDocument(text, file, clientSchema))
   writeNew(file, text)
   return apiPublicKey(curve, secret)

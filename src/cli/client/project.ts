@@ -1,4 +1,4 @@
-/** `cosigner client project create|list|show|rename`: what fixes participants and threshold of the main groups of its vaults. */
+/** `cosigner client project create|list|show|rename`: a project fixes participants and threshold of the main groups of its vaults. */
 import { EXIT } from "../../errors/entry.ts"
 import type { ProjectObject } from "../../waas/client.ts"
 import { command, integer, refuse, required, value } from "../command.ts"
@@ -8,7 +8,7 @@ import { limitOption, walk } from "./vault.ts"
 const line = ({ project_id, name, threshold, participants }: ProjectObject): string =>
   `${project_id}  ${name}  ${threshold} of ${participants}`
 
-/** WaaS takes no smaller and no larger groups. */
+/** WaaS accepts no smaller and no larger groups. */
 const count = integer(2, 32)
 
 export const create = command({

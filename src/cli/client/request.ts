@@ -1,4 +1,4 @@
-/** `cosigner client request list|show|cancel`: a signing request or a TSS request, told apart by the form of its id. */
+/** `cosigner client request list|show|cancel`: for a signing request or a TSS request; the form of the id tells which. */
 import { EXIT } from "../../errors/entry.ts"
 import { decodeExtendedPublicKey } from "../../keys/extendedKey.ts"
 import type { Client, SignRequestObject, TssRequestObject } from "../../waas/client.ts"
@@ -12,7 +12,7 @@ import { signEnding, timeoutOption, tssEnding, untilEnded } from "./wait.ts"
 /** formats.md 6: decimal digits that begin with a time. */
 export const isTssRequest = (id: string): boolean => /^\d{32}$/.test(id)
 
-/** The request as WaaS has it, once its signatures were verified under the vault's root key. */
+/** The request as WaaS returns it, after its signatures were verified under the vault's root key. */
 async function verifiedRequest(
   client: Client,
   profile: Profile,
@@ -44,7 +44,7 @@ const tssLines = (request: TssRequestObject): readonly string[] => [
   ...(request.failed_reason === undefined ? [] : [`Reason: ${request.failed_reason}`]),
 ]
 
-/** The answer is about what was asked for. */
+/** The answer must be about the requested id. */
 function sameId<T>(asked: string, told: string, answer: T): T {
   if (told !== asked) throw amiss(`asked for request ${asked}, it told of ${told}`)
   return answer

@@ -81,7 +81,7 @@ const MESSAGE_FORMATS: Readonly<Record<string, Format>> = {
   tron: "tron/message",
 }
 
-/** The form in which the path's chain signs texts, unless --format names one. */
+/** The format in which the path's chain signs texts, unless --format names one. */
 function messagePayload(text: string, namespaces: readonly string[], format: Format | undefined): Wish["payload"] {
   const own = [...new Set(namespaces.flatMap((namespace) => MESSAGE_FORMATS[namespace] ?? []))]
   const [found] = format === undefined ? own : [format]

@@ -1,6 +1,6 @@
 /**
- * `cosigner client transfer`: a payment of an EVM chain's coin or of a token, built here and signed by the nodes of a vault. WaaS is
- * told of the transaction and makes no part of it; what comes back is put together here, ready to be broadcast.
+ * `cosigner client transfer`: a payment of an EVM chain's coin or of a token, built here and signed by the nodes of a vault. WaaS gets
+ * the finished transaction. The signed transaction is assembled here, ready to be broadcast.
  */
 import { fromHex } from "../../bytes.ts"
 import { CosignerError, isCode } from "../../errors.ts"
@@ -31,7 +31,7 @@ import { checkedVault, rootOf, vaultIdOf } from "./verified.ts"
 
 const GWEI = 1_000_000_000n
 
-/** `12.5`: gwei, as people say prices of gas. */
+/** `12.5` in gwei, the usual unit of gas prices. */
 function weiOf(flagName: string): (text: string) => bigint {
   return (text) => {
     const [, whole, fraction = ""] = /^(\d{1,9})(?:\.(\d{1,9}))?$/.exec(text) ?? []
@@ -125,7 +125,7 @@ interface GivenPayment {
   readonly amount: string | undefined
 }
 
-/** What is called, of a coin or of a token that [intent] names. */
+/** The call for a payment of a coin or of a token that [intent] names. */
 function paymentOf({ to, amount }: GivenPayment, chain: Chain, names: Names): Omit<EvmCall, "from"> {
   const receiver =
     parseAddress(to ?? "") ?? refuse("--to", "an EVM address, with its checksum if capitals are mixed", to ?? "none")
@@ -157,7 +157,7 @@ interface GivenFees {
   readonly priorityFee: bigint | undefined
 }
 
-/** The unsigned transaction, `0x` hex. What is not given the endpoint says. */
+/** The unsigned transaction, `0x` hex. The endpoint supplies values that were not given. */
 async function unsignedOf(call: EvmCall, rpc: JsonRpc | undefined, given: GivenFees): Promise<string> {
   const { nonce, gas, maxFee, priorityFee } = given
   const wish = {
@@ -182,7 +182,7 @@ function signedOf(unsigned: string, { signatures, sign_request_id }: SignRequest
   return assembled(unsigned, signature, Number(signatures[0]?.signature_recovery))
 }
 
-/** What endpoints and the drafting of transactions refuse, as errors of this command. */
+/** Turns refusals of endpoints and of transaction drafting into errors of this command. */
 async function usable<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()

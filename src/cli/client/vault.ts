@@ -7,12 +7,12 @@ import { checkedVault, vaultIdOf } from "./verified.ts"
 
 export const vaultOption = value("--vault <id>", "the vault (default: the profile's)")
 
-/** Pages are walked through until there are so many. */
+/** Reads pages until there are this many entries. */
 export const limitOption = valueOr("--limit <n>", "at most so many, newest first", "50", integer(1, 10_000))
 
 const MOST_OF_A_PAGE = 50
 
-/** The first `most` of a list that comes in pages. */
+/** The first `most` entries of a list that comes in pages. */
 export async function walk<T>(
   most: number,
   ask: (query: Readonly<Record<string, string>>) => Promise<Page<T>>,

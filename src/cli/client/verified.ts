@@ -1,6 +1,6 @@
 /**
- * What WaaS answers, held against what a client can work out itself: root keys against those that its profile names, child keys
- * derived from the root again, signatures under them. WaaS holds no secret; this is why its word need not be taken either.
+ * Compares WaaS's answers with what a client can compute itself: root keys with those that its profile names, child keys
+ * with those derived from the root, and signatures under them. So a client need not trust WaaS, which holds no secret.
  */
 import type { CurveName } from "../../crypto/curve.ts"
 import { CosignerError } from "../../errors.ts"
@@ -25,7 +25,7 @@ export const vaultIdOf = (given: string | undefined, profile: Profile): string =
   return id === "" ? refuse("--vault", "the id of a vault, or `vault` in the profile", "none") : id
 }
 
-/** A vault whose root keys are root keys, of their curve, and those that the profile names if it names any. */
+/** Checks that the vault's root keys are root keys of their curve, and equal those that the profile names, if it names any. */
 export function checkedVault(vault: VaultObject, vaultId: string, { roots }: Profile): VaultObject {
   if (vault.vault_id !== vaultId) throw amiss(`asked for vault ${vaultId}, it told of ${vault.vault_id}`)
   for (const { curve, root_pubkey: root } of vault.root_pubkeys) {
@@ -49,7 +49,7 @@ export function rootOf(vault: VaultObject, curve: CurveName): string {
   return root
 }
 
-/** The request's signatures verify under the child keys of `root`, and are of these messages if they are given. */
+/** Checks that the request's signatures verify under the child keys of `root`, and are over these messages if they are given. */
 export function checkSignatures(root: string, request: SignRequestObject, asked?: readonly SignMessage[]): void {
   const { signatures, signature_type, sign_request_id: id } = request
   if (asked !== undefined && signatures.length !== asked.length)

@@ -1,4 +1,4 @@
-/** Waiting for a request to end, with a remark for each change. */
+/** Waits for a request to end, and reports each change. */
 import { CosignerError } from "../../errors.ts"
 import type { Output } from "../../output.ts"
 import { integer, valueOr } from "../command.ts"
@@ -23,7 +23,7 @@ interface RequestEnding<T> {
   readonly reasonOf: (now: T) => string
 }
 
-/** Resolves when it ended well. Rejects with E-CLI-031 when it ended otherwise, and E-CLI-030 when it takes too long. */
+/** Resolves when it ended well. Rejects with E-CLI-031 if it ended otherwise, and with E-CLI-030 if it takes too long. */
 export async function untilEnded<T>({ what, seconds, out }: Progress, ending: RequestEnding<T>): Promise<T> {
   const begun = performance.now()
   let told = ""
@@ -43,7 +43,7 @@ export async function untilEnded<T>({ what, seconds, out }: Progress, ending: Re
 const SIGN_OVER: ReadonlySet<string> = new Set(["Completed", "Declined", "Failed", "Canceled"])
 const TSS_OVER: ReadonlySet<string> = new Set(["Success", "KeyHolderConfirmationFailed", "KeyGeneratingFailed"])
 
-/** How signing requests and check-ups end. */
+/** The endings of signing requests and check-ups. */
 export const signEnding = <T extends { readonly status: string; readonly failed_reason: string }>(
   ask: () => Promise<T>,
 ): RequestEnding<T> => ({
@@ -54,7 +54,7 @@ export const signEnding = <T extends { readonly status: string; readonly failed_
   reasonOf: ({ failed_reason }) => failed_reason,
 })
 
-/** How key generations and reshares end. */
+/** The endings of key generations and reshares. */
 export const tssEnding = <T extends { readonly status: string; readonly failed_reason?: string }>(
   ask: () => Promise<T>,
 ): RequestEnding<T> => ({

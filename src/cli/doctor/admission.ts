@@ -1,6 +1,6 @@
 /**
- * Whether WaaS lets this node in, which its own proof does not tell. Where the node runs, by its word; else by a connection
- * under its key and without its fencing token: WaaS records nothing, hands out no task, and keeps a node that runs elsewhere.
+ * Whether WaaS admits this node, which WaaS's own proof does not show. If the node runs, the node says so. Otherwise the check connects
+ * under the node's key and without its fencing token: WaaS records nothing, gives out no task, and keeps a node that runs elsewhere.
  */
 import type { Config } from "../../config/config.ts"
 import { CosignerError } from "../../errors.ts"
@@ -34,7 +34,7 @@ async function wordOfNode(status: Config["status"], url: string): Promise<Findin
   if (!status.enable) return skipped(CHECK, "the node runs, and its status port, which would tell, is off")
   try {
     const { link } = await askStatus(status)
-    // Without a line of its own the node was started with another configuration.
+    // If it has no line for this address, the node was started with another configuration.
     const { phase, last_error: error } = link.replicas.find((replica) => replica.url === url) ?? link
     if (phase === "online") return ok(CHECK, "the running node is online")
     if (error === null) return skipped(CHECK, `the running node is ${phase}`)

@@ -1,4 +1,4 @@
-/** Folders and files of a node: who may read them, how much room there is, and how old the last backup is. */
+/** Folders and files of a node: who may read them, how much disk space there is, and how old the last backup is. */
 import { readdirSync, type Stats, statfsSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import type { Config } from "../../config/config.ts"
@@ -7,10 +7,10 @@ import { CosignerError } from "../../errors.ts"
 import { type Finding, failure, ok, skipped, warning } from "./finding.ts"
 
 const MEGABYTE = 1024 * 1024
-/** Below the first a warning, below the second a failure: a full disk stops every task. */
+/** Below the first value there is a warning, below the second a failure: a full disk stops every task. */
 const ROOM = { little: 1024 * MEGABYTE, none: 64 * MEGABYTE }
 const DAY_MS = 86_400_000
-/** Of a backup when no schedule says how often. */
+/** Age at which a backup is old, if no schedule says how often to make one. */
 const OLD_MS = 7 * DAY_MS
 
 export function checkFiles(config: Config): readonly Finding[] {
@@ -25,7 +25,7 @@ export function checkFiles(config: Config): readonly Finding[] {
   ]
 }
 
-/** The configuration may be read by a group: root writes it, the service reads it. */
+/** A group may read the configuration: root writes it, the service reads it. */
 const WANTED = { folder: "700", file: "600", shared: "640" } as const
 
 function checkMode(check: string, path: string, kind: keyof typeof WANTED): readonly Finding[] {
@@ -43,7 +43,7 @@ function modeOf(check: string, path: string, mode: number, kind: keyof typeof WA
   const octal = mode.toString(8)
   if ((mode & (kind === "shared" ? 0o027 : 0o077)) === 0) return ok(check, `${path} has mode ${octal}`)
   const error = new CosignerError("E-OPS-105", { path, mode: octal, wanted: WANTED[kind] })
-  // rules that others may read are a pity, rules that others may write are theirs
+  // That others may read the rules is only a warning; if others may write them, others control them.
   return kind === "shared" && (mode & 0o022) === 0 ? warning(check, error) : failure(check, error)
 }
 

@@ -2,7 +2,7 @@
 import { EXIT, type ExitCode } from "../../errors/entry.ts"
 import type { CosignerError } from "../../errors.ts"
 
-/** skipped: it could not be looked at, and says why; it is neither good nor bad. */
+/** skipped: the check was not possible and says why; it is neither good nor bad. */
 const LEVELS = ["ok", "skipped", "warning", "failure"] as const
 export type FindingLevel = (typeof LEVELS)[number]
 
@@ -11,7 +11,7 @@ export interface Finding {
   readonly check: string
   readonly level: FindingLevel
   readonly text: string
-  /** An error code with its runbook entry; absent on what is ok or skipped. */
+  /** An error code with its runbook entry; absent if the finding is ok or skipped. */
   readonly code?: string
   readonly next?: string
 }

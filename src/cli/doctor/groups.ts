@@ -1,10 +1,10 @@
-/** Whether the keys that a node holds shares of can sign, by the records that refuse tasks. */
+/** Whether the keys of which a node holds shares can sign, judged by the records that refuse tasks. */
 import { activeSignable, type GroupRecords } from "../../tasks/signable.ts"
 import { type Finding, failure, ok, warning } from "./finding.ts"
 
 const CHECK = "groups.signing"
 
-/** A failure for what an ACTIVE group cannot sign with, a warning where only some of its members can. */
+/** A failure if an ACTIVE group cannot sign with some algorithm, a warning if only some of its members can. */
 export function checkGroups(records: GroupRecords): readonly Finding[] {
   const active = activeSignable(records)
   const wrong = active.flatMap(({ groupId, signable }) =>

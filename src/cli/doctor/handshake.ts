@@ -1,4 +1,4 @@
-/** Connections to WaaS that doctor makes to look, and ends at once: none carries the node's fencing token or a frame. */
+/** Connections that doctor makes to WaaS for a check and ends at once. None carries the node's fencing token or a frame. */
 import { randomBytes } from "node:crypto"
 import { copy } from "../../bytes.ts"
 import type { Config } from "../../config/config.ts"
@@ -11,7 +11,7 @@ import { identityOf } from "../../mpc/envelope.ts"
 import { Secret } from "../../secret.ts"
 import { CHANNEL_LIMITS } from "../../wire/channel.ts"
 
-/** Under a key that is made for it; undefined where the configuration has no address or key. Throws what `start` would. */
+/** Options with a key made for this connection; undefined if the configuration has no address or key. Throws the errors of `start`. */
 export function probeOptions(config: Config): LinkOptions | undefined {
   const target = linkTarget(config)
   if (target === undefined) return undefined
@@ -37,7 +37,7 @@ export function asNode(options: LinkOptions, seed: Secret): LinkOptions {
   }
 }
 
-/** Resolves once WaaS has proved its key, or has let the node in too; rejects with how the connection ended before that. */
+/** Resolves once WaaS has proved its key, or has also admitted the node; rejects with the reason if the connection ended before. */
 export async function handshake(options: LinkOptions, until: "proof" | "admission"): Promise<Measured> {
   const { promise, resolve, reject } = Promise.withResolvers<Measured>()
   let last: Measured | undefined

@@ -1,4 +1,4 @@
-/** The program, the environment it was started in, and the machine: what a node would find here. */
+/** The program, its environment, and the machine, as a node would find them here. */
 import { readFileSync } from "node:fs"
 import { release } from "node:os"
 import { build } from "../../build.ts"
@@ -27,7 +27,7 @@ function checkLockdown(): Finding {
   return ok("program.lockdown", "no file, variable or string becomes code")
 }
 
-/** Shows it by trying: where the door is open, the runtime answers in our place with its own version. */
+/** Checks by trying: if the interpreter can be reached, the runtime answers with its own version. */
 function checkInterpreter(): Finding {
   if (build.mode === "source") return skipped("program.interpreter", "this is the interpreter")
   const { stdout } = Bun.spawnSync([process.execPath, "version"], {
@@ -61,7 +61,7 @@ function checkTracing(uid: number | undefined): Finding {
   return ok("machine.tracing", "processes of one user do not open one another's memory")
 }
 
-/** Takes every measure in this process: what works here works for a node that is started the same way. */
+/** Takes every measure in this process: a measure that works here also works for a node that is started in the same way. */
 function checkHardening(): readonly Finding[] {
   const found = [...harden(), ...[lockMemory(), sealCode()].filter((error) => error !== undefined)]
   if (found.length === 0) return [ok("machine.hardening", "every measure can be taken here")]
@@ -74,7 +74,7 @@ function checkHardening(): readonly Finding[] {
   })
 }
 
-/** /proc/swaps is a heading and a line for each. Unreadable is not known, and then the lock matters. */
+/** /proc/swaps has a heading and a line for each swap. If it cannot be read, the answer is unknown, and then memory locking matters. */
 function hasSwap(): boolean {
   try {
     return readFileSync("/proc/swaps", "utf8").trim().split("\n").length > 1

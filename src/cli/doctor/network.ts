@@ -1,6 +1,6 @@
 /**
  * The way to WaaS, step by step: name, connection, TLS, proxy, the pinned key. The handshake is a real one, under a key that
- * is made for it and forgotten: WaaS proves itself and tells its time. Whether it lets the node in is admission.ts's.
+ * is made for it and forgotten. WaaS proves itself and tells its time. admission.ts checks whether WaaS admits the node.
  */
 
 import { lookup } from "node:dns/promises"
@@ -15,12 +15,12 @@ import { type Finding, failure, ok, skipped, warning } from "./finding.ts"
 import { handshake, probeOptions } from "./handshake.ts"
 import { keyInForce } from "./waasKey.ts"
 
-/** A clock that is off by more: the first makes tokens fail now and then, the second always. */
+/** Limits for a clock's offset: beyond the first, tokens fail now and then; beyond the second, always. */
 const CLOCK = { doubtfulMs: 5_000, badMs: 60_000 }
 
 const CONNECT_MS = 5_000
 
-/** `store`: has the node's own key; undefined where it was not opened. */
+/** `store`: has the node's own key; undefined if it was not opened. */
 export async function checkNetwork(config: Config, store: Store | undefined): Promise<readonly Finding[]> {
   let options: LinkOptions | undefined
   try {
@@ -44,7 +44,7 @@ interface CheckedAddress {
   readonly findings: readonly Finding[]
 }
 
-/** A node works through any replica that is good: another one that is not is a warning. */
+/** A node works through any good replica, so another replica that is not good is only a warning. */
 function ofReplicas(checked: readonly CheckedAddress[]): readonly Finding[] {
   if (checked.length <= 1) return checked.flatMap(({ findings }) => findings)
   const isAnyGood = checked.some(({ findings }) => findings.every(({ level }) => level !== "failure"))
@@ -57,7 +57,7 @@ function ofReplicas(checked: readonly CheckedAddress[]): readonly Finding[] {
   )
 }
 
-/** Another key than the file's is no failure for sure where the operator may have decided on it. */
+/** A key other than the file's is not certainly a failure if the operator may have decided on it. */
 const doubted = (found: Finding): Finding => (found.code === "E-LNK-004" ? { ...found, level: "warning" } : found)
 
 async function checkAddress(

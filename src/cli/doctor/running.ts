@@ -1,4 +1,4 @@
-/** The hardening in force in the node that runs on a database, read from /proc, where the kernel keeps it. */
+/** The hardening that is in force in the running node of a database, read from the kernel's /proc. */
 import { readFileSync, statSync } from "node:fs"
 import { differences, runningOf, shownKeys } from "../../config/inForce.ts"
 import type { Loaded } from "../../config/load.ts"
@@ -20,7 +20,7 @@ export function checkRunning(dbPath: string): readonly Finding[] {
   }
 }
 
-/** The process that holds a lock file; undefined where none does, or this system does not tell. */
+/** The process that holds a lock file; undefined if none does, or if this system cannot report it. */
 export function holderOf(lockPath: string): number | undefined {
   try {
     const { ino } = statSync(lockPath)
@@ -29,12 +29,12 @@ export function holderOf(lockPath: string): number | undefined {
       if (pid !== undefined && Number(pid) > 0 && device?.endsWith(`:${ino}`) === true) return Number(pid)
     }
   } catch {
-    // no such file, or no such table: then nothing is known
+    // There is no such file or table, so nothing is known.
   }
   return undefined
 }
 
-/** Whether the running node has in force what the file says; what its flags said is meant to differ. */
+/** Whether the running node has in force what the file says. Keys that its flags set are meant to differ. */
 export function checkInForce({ config, tree }: Loaded): Finding {
   const check = "node.configuration"
   const running = runningOf(config.db.path, holderOf(`${config.db.path}.lock`))
@@ -51,7 +51,7 @@ function missingOf(pid: number): readonly string[] {
   return [
     ...(/^Max core file size\s+0\s+0\s/m.test(limits) ? [] : ["core dumps are on"]),
     ...(/^NoNewPrivs:\s+1$/m.test(status) ? [] : ["it may gain privileges"]),
-    // what is undumpable belongs to root in /proc; of root's own processes that says nothing
+    // In /proc an undumpable process belongs to root; for root's own processes this shows nothing.
     ...(uid === 0 || statSync(`/proc/${pid}/mem`).uid === 0 ? [] : ["its user may read its memory"]),
     ...(/^Umask:\s+0077$/m.test(status) ? [] : ["its files may be read by others"]),
   ]

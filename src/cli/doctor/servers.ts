@@ -1,4 +1,4 @@
-/** The customer's servers, pinged as a node pings them: under its own keys, with the configured settings. */
+/** The customer's servers, pinged as a node pings them: with the node's keys and the configured settings. */
 import { createPrivateKey, type KeyObject, randomUUID } from "node:crypto"
 import { createAsker } from "../../callback/ask.ts"
 import { callbackServers } from "../../callback/servers.ts"
@@ -16,7 +16,7 @@ import { tokenSigner } from "../../wire/tssJwt.ts"
 import { type Finding, failure, ok, skipped, warning } from "./finding.ts"
 import { checkClock } from "./network.ts"
 
-/** `store` undefined: it was not opened, and without its keys no server believes us. */
+/** `store` undefined: it was not opened, and without its keys no server accepts our pings. */
 export async function checkServers(config: Config, store: Store | undefined): Promise<readonly Finding[]> {
   return [...(await checkCallbacks(config, store)), ...(await checkEvents(config, store))]
 }
@@ -70,7 +70,7 @@ async function checkEvents({ event }: Config, store: Store | undefined): Promise
       const token = await sign(pingEvent(nodeId, randomUUID(), now).body, now + server.tokenExpireMinutes * 60_000)
       const notTaken = await deliver(send, server, token, new AbortController().signal)
       if (notTaken === undefined) return ok(check, `${server.url} takes events`)
-      // a task waits for nobody here
+      // No task waits for event servers.
       return warning(check, new CosignerError("E-RSK-210", { server: server.url, reason: notTaken.reason }))
     })
     return await Promise.all(pinged)

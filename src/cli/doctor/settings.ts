@@ -1,4 +1,4 @@
-/** The configuration: whether a node may start with it, and what is odd about its rules. */
+/** The configuration: whether a node may start with it, and lint findings about its rules. */
 import type { Config } from "../../config/config.ts"
 import { checkStart } from "../../config/startup.ts"
 import { CosignerError } from "../../errors.ts"

@@ -1,4 +1,4 @@
-/** The key that WaaS has to prove: the one in force, which is the database's to say where `cosigner trust-waas` was used. */
+/** The key that WaaS must prove: the one in force. After `cosigner trust-waas` the database decides which one this is. */
 import { type Bytes, toHex } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
 import { trustedWaasKey } from "../../ops/inventory/waasTrust.ts"
@@ -8,14 +8,14 @@ import { type Finding, failure, ok, skipped, warning } from "./finding.ts"
 const CHECK = "waas.key"
 
 interface KeyInForce {
-  /** Undefined where the node would not start with what the file names. */
+  /** Undefined if the node would not start with what the file names. */
   readonly key: Bytes | undefined
-  /** False: it is the file's, and the database may have another one. */
+  /** False: it is the file's key, and the database may have another one. */
   readonly isCertain: boolean
   readonly finding: Finding
 }
 
-/** `configured`: the file's. `store`: undefined where it was not opened. */
+/** `configured`: the file's key. `store`: undefined if it was not opened. */
 export function keyInForce(store: Pick<Store, "waas" | "policies"> | undefined, configured: Bytes): KeyInForce {
   if (store === undefined) {
     const why =
