@@ -276,13 +276,19 @@ describe.skipIf(whyNoPostgres !== undefined)("several processes on one Postgres"
       JSON.stringify({ taskId: "t", request: { kind: "sign", id: "r" } }),
     ])
     await old.unsafe("COMMIT")
+    // It is heard until it learns of it.
+    const beats = setInterval(() => {
+      old.unsafe("UPDATE replicas SET seen = clock_timestamp() WHERE id = $1 AND alive", [must(row).id]).catch(() => {})
+    }, 500)
     await using process = await opening
+    clearInterval(beats)
     expect(await commits(2)).toEqual([])
     await expect(Promise.resolve(old.unsafe(enrol))).rejects.toThrow("null value")
     await old.close()
     expect(await process.store.liveTasks()).toEqual([])
     expect(idsOf(await process.shared.takeOver(9))).toEqual(["t"])
     expect(idsOf(await process.store.liveTasks())).toEqual(["t"])
+    expect(await process.shared.leaveErrand("r", { kind: "cancel" })).toBe(true)
   }, 60_000)
 
   test("sums hold beside processes that write, and each mark of the token is given once", async () => {
