@@ -3,6 +3,7 @@
  * who is not, handing over.
  */
 import { afterAll, describe, expect, test } from "bun:test"
+import { SQL } from "bun"
 import { Postgres } from "../../../src/waas/store/postgres.ts"
 import { LEASE_MS } from "../../../src/waas/store/replica.ts"
 import { lossyProxy } from "../../support/lossyProxy.ts"
@@ -80,8 +81,8 @@ describe.skipIf(whyNoPostgres !== undefined)("several processes on one Postgres"
     await declaredDead(b, a)
     const late = a.store.commit([put(task("t", "r", { attempt: 2 }))])
     await expect(late).rejects.toMatchObject({ code: "E-WAA-074" })
-    expect((await b.shared.takeOver(1))[0]?.attempt).toBe(1)
     expect(await a.shared.takeOver(1)).toEqual([])
+    expect((await b.shared.takeOver(1))[0]?.attempt).toBe(1)
     expect((await a.replica.lost).code).toBe("E-WAA-074")
   }, 60_000)
 
@@ -149,15 +150,45 @@ describe.skipIf(whyNoPostgres !== undefined)("several processes on one Postgres"
     await hanging.close()
   }, 60_000)
 
+  test("others are looked after while the row of a silent one is locked", async () => {
+    const url = await server().database()
+    await using a = await started(url, "a")
+    await using b = await started(url, "b")
+    // Of nobody: each look tells of it.
+    await b.db.write([
+      {
+        sql: "INSERT INTO tasks (id, live, document, signature, body, sum) VALUES ('t', 1, '1', '2', ?, '')",
+        values: [JSON.stringify(task("t", "r"))],
+      },
+    ])
+    await using locking = new SQL({ url, max: 1 })
+    const connection = await locking.reserve()
+    await connection.unsafe("BEGIN")
+    await connection.unsafe("SELECT 1 FROM replicas WHERE id = $1 FOR UPDATE", [a.replica.id])
+    await a.db.close()
+    const silent = "SELECT 1 FROM replicas WHERE id = ? AND seen < clock_timestamp() - make_interval(secs => ?)"
+    while ((await b.db.all(silent, [a.replica.id, LEASE_MS / 1000])).length === 0) await Bun.sleep(100)
+    for (let look = 0; look < 3; look++) await b.heard("orphans")
+    expect(await b.db.all("SELECT 1 FROM replicas WHERE id = ? AND alive", [a.replica.id])).toHaveLength(1)
+    await connection.unsafe("ROLLBACK")
+    connection.release()
+    while (b.shared.living() > 1) await b.heard("orphans")
+  }, 60_000)
+
   test("who resigns is followed at once, with all that it had committed", async () => {
     const url = await server().database()
     await using a = await started(url, "a")
     await using b = await started(url, "b")
-    const told = b.heard("orphans")
+    // By the news alone: a look would find it a moment later.
+    await using listening = new SQL({ url, max: 1 })
+    const told = Promise.withResolvers<void>()
+    await listening.listen("cosigner", (text) => {
+      if (text === `${a.replica.id}\norphans`) told.resolve()
+    })
     const last = a.store.commit([put(task("t", "r", { attempt: 7 }))])
     await a.shared.resign()
     await last
-    await told
+    await told.promise
     expect((await b.shared.takeOver(1))[0]?.attempt).toBe(7)
     expect(a.shared.isLeader()).toBe(false)
     const late = a.store.commit([put(task("t", "r", { attempt: 8 }))])
@@ -170,7 +201,8 @@ describe.skipIf(whyNoPostgres !== undefined)("several processes on one Postgres"
     await using b = await started(url, "b")
     await using c = await started(url, "c")
     await a.store.commit([put(task("t", "r")), put(task("u", "r"))])
-    expect(await a.shared.handOver("r", "n")).toBe(false)
+    expect(await a.shared.admit("own", token(1))).toBe("newest")
+    for (const node of ["n", "own"]) expect(await a.shared.handOver("r", node)).toBe(false)
     expect(await b.shared.admit("n", token(1))).toBe("newest")
     expect(await c.shared.handOver("r", "n")).toBe(false)
     expect(await a.shared.handOver("r", "n")).toBe(true)
