@@ -1,6 +1,7 @@
 /**
  * Who asks several WaaS processes: each call goes to one that says it is ready, drawn at random. What a load balancer does for them
- * is done here: one that stops answering gets no more calls and loses its connections, so that no caller waits for it.
+ * is done here: one that stops answering gets no more calls, and once `guard` was called it loses its connections, so that no caller
+ * waits for it.
  */
 
 import { sleep } from "../../src/sleep.ts"
@@ -30,6 +31,7 @@ export class Callers implements AsyncDisposable {
   readonly #draw: Draw
   readonly #stopping = new AbortController()
   readonly #checking: Promise<void>
+  #isGuarding = false
   /** Every call to another one. */
   readonly client: Client
 
@@ -48,6 +50,11 @@ export class Callers implements AsyncDisposable {
       return { port, wire, client: createClient({ ...access, baseUrl }), isReady: false }
     })
     return new Callers(await Promise.all(all), draw)
+  }
+
+  /** From now on nobody waits for one that stopped answering. */
+  guard(): void {
+    this.#isGuarding = true
   }
 
   /** Those that say they are ready. */
@@ -84,7 +91,7 @@ export class Callers implements AsyncDisposable {
       while (!signal.aborted) {
         const was = served.isReady
         served.isReady = await isReady(served.port)
-        if (was && !served.isReady) served.wire?.reset()
+        if (this.#isGuarding && was && !served.isReady) served.wire?.reset()
         await sleep(CHECK_MS, signal)
       }
     }

@@ -137,6 +137,7 @@ export async function replicas(minutes: number, draw: Draw): Promise<Findings> {
   const { cluster, vault } = await Cluster.start({ replicas: REPLICAS, nodes: NODES }, draw)
   try {
     if (!(await cluster.callers.untilReady(REPLICAS, READY_MS))) throw new Error("not every replica serves")
+    cluster.callers.guard()
     const { all, faults } = await played(cluster, vault, { minutes, draw })
     const areBack = await cluster.callers.untilReady(REPLICAS, READY_MS)
     return await judged(cluster, vault, { all, faults, areBack })
@@ -210,6 +211,8 @@ async function judged(
   const twice = Math.abs(requests - all.length) + (all.length - new Set(all.map(({ id }) => id)).size)
   const met = all.filter((one) => faults.some((fault) => isDuring(one, fault)))
   const p99 = quantile(met, 0.99)
+  for (const { id, beganAt, endedAt } of met)
+    if (endedAt - beganAt > MOST_MS) console.error(`replicas: ${id} took ${Math.round(endedAt - beganAt)} ms`)
   const isSound = unfinished.length + changed + twice + lame + strikes.length === 0 && p99 <= MOST_MS
   return {
     isSound,

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from "node:crypto"
 import { type Bytes, copy, equal } from "../bytes.ts"
-import { errorText } from "../errors.ts"
+import { CosignerError, errorText } from "../errors.ts"
 import type { PartyId } from "../keys/party.ts"
 import { type Channel, createChannel } from "../wire/channel.ts"
 import type { ToNode } from "../wire/frames.ts"
@@ -348,7 +348,8 @@ class NodeRelay implements Relay {
 
   #failed(error: unknown): void {
     this.#count("handlerFailed")
-    this.#options.log.error("A handler of the relay threw", { code: "E-CLI-001", what: errorText(error) })
+    const code = error instanceof CosignerError ? error.code : "E-CLI-001"
+    this.#options.log.error("A handler of the relay threw", { code, what: errorText(error) })
   }
 
   #count(reason: RelayDrop): void {

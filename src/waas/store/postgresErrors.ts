@@ -9,9 +9,10 @@ export class NoAnswer extends Error {
 
 /**
  * Classes of SQLSTATE that say nothing about the statement: lost or refused connections, resources, shutdown, a conflict with
- * another transaction. The rest of class 57 is a statement that was ended by a limit.
+ * another transaction. The rest of class 57 is a statement that was ended by a limit; 25P03 a transaction that was, because its process
+ * stood still.
  */
-const AWAY = /^(?:08|53[0-3]|57P|58|40001|40P01|25006|55P03|57014)/
+const AWAY = /^(?:08|53[0-3]|57P|58|40001|40P01|25006|25P03|55P03|57014)/
 
 export function isAway(error: unknown): boolean {
   if (error instanceof NoAnswer) return true
