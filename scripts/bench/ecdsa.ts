@@ -9,6 +9,7 @@ import { K1 } from "../../src/crypto/curve.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
 import { type Rng, sessionRandom } from "../../src/crypto/random.ts"
 import { shareIdOf } from "../../src/crypto/shamir.ts"
+import { hasMemory, makeMemory, useMemory } from "../../src/crypto/wasm.ts"
 import { DerivationCache } from "../../src/keys/derive.ts"
 import type { GroupPublic, GroupSecret } from "../../src/keys/group.ts"
 import { type Member, type PartyId, partyBytes } from "../../src/keys/party.ts"
@@ -63,6 +64,8 @@ const CHILDREN = 8
 const WARM = 150
 
 export async function benchEcdsa(): Promise<BenchLine[]> {
+  // as session workers do
+  if (!hasMemory()) useMemory(makeMemory())
   const lines: BenchLine[] = []
   for (const [t, n, dkgRuns, signRuns] of [
     [2, 3, 5, 60],

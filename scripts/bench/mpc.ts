@@ -8,6 +8,7 @@ import type { FROST } from "@noble/curves/abstract/frost.js"
 import { ed25519_FROST } from "@noble/curves/ed25519.js"
 import { schnorr_FROST } from "@noble/curves/secp256k1.js"
 import type { CurveName } from "../../src/crypto/curve.ts"
+import { hasMemory, makeMemory, useMemory } from "../../src/crypto/wasm.ts"
 import { encodeGroupSecret } from "../../src/keys/groupCodec.ts"
 import type { PartyId } from "../../src/keys/party.ts"
 import { dkg } from "../../src/mpc/dkg/dkg.ts"
@@ -37,6 +38,8 @@ const SIZES = [
 const SID = new Uint8Array(32).fill(1)
 
 export async function benchMpc(): Promise<readonly BenchLine[]> {
+  // as session workers do
+  if (!hasMemory()) useMemory(makeMemory())
   const lines: BenchLine[] = []
   for (const [t, n] of SIZES) {
     lines.push(...measure([setUp(t, n)], 12))

@@ -1,6 +1,6 @@
 /**
  * One signature end to end: the compiled binary as one WaaS and three nodes on this machine, 2 of 3, embedded rules and one callback
- * server over loopback (in this process) at each node; one message a request, EdDSA and ECDSA, alone and with many at once. `p50_ms`
+ * server over loopback (in this process) at each node; EdDSA and ECDSA; one message a request, alone and with many at once, and batches. `p50_ms`
  * is from the request's POST to the answer that has the signature. `syncs` are calls of fsync and fdatasync per request, of all
  * processes, counted by strace in a run of its own (absent where strace is not there or may not look). `floor_ms` is what the disk
  * alone costs a request here: the seven commits that follow one another (WaaS keeps the task, a node approves, WaaS keeps the
@@ -36,14 +36,23 @@ const WARM_UP = 100
 const ALONE = 30
 const AT_ONCE = 16
 const LOADED = 64
+const BATCH = 16
+const BATCHES = 32
+const BATCHES_AT_ONCE = 6
 const FLOOR_COMMITS = 30
 
 interface Row {
   readonly op: string
+  /** Messages of a request. */
+  readonly batch: number
   readonly at_once: number
   readonly requests: number
   readonly p50_ms: number
+  /** Requests, and signatures: a request of a batch has as many as messages. */
   readonly per_second: number
+  readonly signatures_per_second: number
+  /** Of WaaS and the nodes together for one signature, this process aside: what is left of it however busy the machine is. */
+  readonly cpu_ms: number
   /** Of one of the two nodes that sign. */
   readonly node_commits: number
   /** Of a node that signs, as its status port says after the run. */
@@ -76,12 +85,13 @@ export async function benchSignature(): Promise<readonly Row[]> {
     const pids = [waasPid(dir), ...actors.map(({ pid }) => pid)]
     const rows: Row[] = []
     for (const scheme of SCHEMES) {
-      await load(deployment, vault, scheme, WARM_UP, 1)
-      for (const [requests, atOnce] of [
-        [ALONE, 1],
-        [LOADED, AT_ONCE],
+      await load(deployment, vault, { scheme, batch: 1, requests: WARM_UP, atOnce: 1 })
+      for (const [requests, atOnce, batch] of [
+        [ALONE, 1, 1],
+        [LOADED, AT_ONCE, 1],
+        [BATCHES, BATCHES_AT_ONCE, BATCH],
       ] as const) {
-        rows.push(await measured(deployment, vault, scheme, requests, atOnce, pids, floorMs))
+        rows.push(await measured(deployment, vault, { scheme, batch, requests, atOnce }, pids, floorMs))
       }
     }
     return rows
@@ -99,29 +109,33 @@ const unhurried = (toml: string): string =>
 async function measured(
   deployment: Deployment,
   vault: DemoVault,
-  scheme: Scheme,
-  requests: number,
-  atOnce: number,
+  what: Load,
   pids: readonly number[],
   floorMs: number,
 ): Promise<Row> {
+  const { scheme, batch, requests, atOnce } = what
   const [signer] = deployment.nodes
   if (signer === undefined) throw new Error("no node")
   const before = commitsOf(signer)
+  const cpuBefore = cpuMs(pids)
   const begun = performance.now()
-  const times = await load(deployment, vault, scheme, requests, atOnce)
+  const times = await load(deployment, vault, what)
   const tookMs = performance.now() - begun
+  const cpu = cpuMs(pids) - cpuBefore
   const commits = commitsOf(signer) - before
   const loopMs = await loopDelayOf(signer)
   const counter = await countSyncs(pids)
-  if (counter !== undefined) await load(deployment, vault, scheme, requests, atOnce)
+  if (counter !== undefined) await load(deployment, vault, what)
   const syncs = await counter?.()
   return {
     op: scheme.op,
+    batch,
     at_once: atOnce,
     requests,
     p50_ms: rounded(median(times)),
     per_second: rounded((requests / tookMs) * 1000),
+    signatures_per_second: rounded(((requests * batch) / tookMs) * 1000),
+    cpu_ms: rounded(cpu / requests / batch),
     node_commits: rounded(commits / requests),
     loop_p99_ms: rounded(loopMs),
     syncs: syncs && rounded(syncs.all / requests),
@@ -130,24 +144,25 @@ async function measured(
   }
 }
 
+interface Load {
+  readonly scheme: Scheme
+  readonly batch: number
+  readonly requests: number
+  readonly atOnce: number
+}
+
 /** So many requests, never more than `atOnce` under way; how long each took. */
-async function load(
-  deployment: Deployment,
-  vault: DemoVault,
-  scheme: Scheme,
-  requests: number,
-  atOnce: number,
-): Promise<readonly number[]> {
+async function load(deployment: Deployment, vault: DemoVault, what: Load): Promise<readonly number[]> {
   const times: number[] = []
-  let left = requests
+  let left = what.requests
   const lane = async (): Promise<void> => {
-    while (left-- > 0) times.push(await signOnce(deployment, vault, scheme))
+    while (left-- > 0) times.push(await signOnce(deployment, vault, what))
   }
-  await Promise.all(Array.from({ length: atOnce }, lane))
+  await Promise.all(Array.from({ length: what.atOnce }, lane))
   return times
 }
 
-async function signOnce({ client, nodes }: Deployment, vault: DemoVault, scheme: Scheme): Promise<number> {
+async function signOnce({ client, nodes }: Deployment, vault: DemoVault, { scheme, batch }: Load): Promise<number> {
   const begun = performance.now()
   const asked = await client.createSignRequest(vault.vaultId, {
     request_id: randomUUID(),
@@ -155,7 +170,9 @@ async function signOnce({ client, nodes }: Deployment, vault: DemoVault, scheme:
     signature_type: scheme.type,
     key_share_holder_group_id: vault.holderGroupId,
     used_tss_node_ids: nodes.slice(0, 2).map(({ nodeId }) => nodeId),
-    messages: [{ bip32_path: scheme.path, msg_hash: `0x${randomBytes(32).toString("hex")}` }],
+    messages: Array.from({ length: batch }, () => {
+      return { bip32_path: scheme.path, msg_hash: `0x${randomBytes(32).toString("hex")}` }
+    }),
     deadline_seconds: 60,
   })
   for (;;) {
@@ -235,6 +252,14 @@ async function loopDelayOf({ dir }: DeployedNode): Promise<number> {
   const answer = await fetch("http://node/status", { unix: join(dir, "status.sock") })
   const { event_loop: loop } = object(await answer.text())
   return Number(Reflect.get(Object(loop), "p99_ms"))
+}
+
+/** Time that these processes had so far, ms. The kernel counts in hundredths of a second. */
+function cpuMs(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => {
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? []
+    return sum + 10 * (Number(fields[11]) + Number(fields[12]))
+  }, 0)
 }
 
 function waasPid(dir: string): number {

@@ -8,6 +8,7 @@
 import { ripemd160 } from "@noble/hashes/legacy.js"
 import { type Bytes, beToBig, bigToBe, concat, copy, toHex, u8, u32be } from "../bytes.ts"
 import { type CurveName, curveNamed } from "../crypto/curve.ts"
+import { isStrictKey } from "../crypto/ed25519.ts"
 import { sha256 } from "../crypto/frame.ts"
 import { CosignerError } from "../errors.ts"
 import { Secret } from "../secret.ts"
@@ -166,7 +167,9 @@ function withoutZero(field: Bytes, what: string): Bytes {
 }
 
 function checkPoint(curve: CurveName, publicKey: Uint8Array): void {
-  if (curveNamed(curve).decodePoint(publicKey) === undefined) {
+  // Keys of Ed25519 that were found valid are remembered: a task names its root for each message.
+  const isKey = curve === "ed25519" ? isStrictKey(publicKey) : curveNamed(curve).decodePoint(publicKey) !== undefined
+  if (!isKey) {
     throw new CosignerError("E-KEY-004", { curve, what: "the extended key" })
   }
 }

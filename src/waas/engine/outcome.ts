@@ -4,12 +4,12 @@
  */
 import { schnorr, secp256k1 } from "@noble/curves/secp256k1.js"
 import { type Bytes, beToBig, copy, equal, fromHex, toHex, utf8 } from "../../bytes.ts"
-import { K1 } from "../../crypto/curve.ts"
+import { curveNamed, K1 } from "../../crypto/curve.ts"
 import { verifyEd25519 } from "../../crypto/ed25519.ts"
 import { sha256 } from "../../crypto/frame.ts"
 import { CosignerError } from "../../errors.ts"
 import { checkupDigest, verifyCheckup } from "../../keys/checkupSign.ts"
-import { deriveTweak } from "../../keys/derive.ts"
+import { DerivationCache } from "../../keys/derive.ts"
 import { decodeExtendedPublicKey } from "../../keys/extendedKey.ts"
 import { parsePath } from "../../keys/path.ts"
 import { claimsSession, provenEpoch } from "../../mpc/reshare/succession.ts"
@@ -147,14 +147,35 @@ export function signatureProblem(task: SignedUnder, asked: SignMessage, given: S
   if (message === undefined || signature?.length !== 64) return "it is not 64 bytes of hex"
   if (given.public_key !== toHex(key)) return "it names another public key"
   const recovery = given.signature_recovery
-  if (!verifies(task, key, message, signature, recovery)) return "it does not verify"
+  if (!verifiesOnce(task, key, message, signature, recovery)) return "it does not verify"
   return undefined
 }
+
+/** Signatures that verified, oldest first: all nodes of a request report the same ones, and each is verified for the first of them alone. */
+const verified = new Set<string>()
+const REMEMBERED = 4096
+
+function verifiesOnce(task: SignedUnder, key: Bytes, message: Bytes, signature: Bytes, recovery: string): boolean {
+  // Fields of fixed length but for the message: no two sets of them have one name.
+  const name = [task.signature_type, recovery, toHex(key), toHex(signature), toHex(message)].join(" ")
+  if (verified.has(name)) return true
+  if (!verifies(task, key, message, signature, recovery)) return false
+  for (const oldest of verified) {
+    if (verified.size < REMEMBERED) break
+    verified.delete(oldest)
+  }
+  verified.add(name)
+  return true
+}
+
+/** Keys of requests, and what leads to them: a wallet signs below the same parents, and deriving a key costs more than verifying under it. */
+const derived = new DerivationCache()
 
 /** The key that must verify: 33 bytes (ECDSA), 32 (EdDSA), 32 x-only, tweaked as asked (Schnorr). */
 function childKey(task: SignedUnder, asked: SignMessage): Bytes {
   const root = decodeExtendedPublicKey(task.root_pub_key)
-  const child = deriveTweak(root.curve, root.publicKey, root.chainCode, parsePath(asked.bip32_path)).publicKey
+  const path = parsePath(asked.bip32_path)
+  const child = derived.nodeAt(curveNamed(root.curve), root.publicKey, root.chainCode, path).publicKey
   if (task.signature_type !== 3) return child
   const internal = child.slice(1)
   return asked.tweak === "" ? internal : taprootOutputKey(internal, fromHex(asked.tweak.slice(2)) ?? new Uint8Array())
@@ -179,14 +200,16 @@ function verifies(task: SignedUnder, key: Bytes, message: Bytes, signature: Byte
   }
 }
 
-/** Low-s only, and the recovery id must lead back to the key: users build transactions from it. */
+/**
+ * Low-s only, and the recovery id must lead back to the key: users build transactions from it. Recovery finds the one key under which
+ * the signature verifies with that nonce point, so no second verification is needed.
+ */
 function verifiesEcdsa(key: Bytes, hash: Bytes, signature: Bytes, recovery: string): boolean {
   if (!/^0[0-3]$/.test(recovery)) return false
   try {
-    if (!secp256k1.verify(signature, hash, key, { prehash: false, lowS: true })) return false
-    const point = secp256k1.Signature.fromBytes(signature, "compact")
-      .addRecoveryBit(Number(recovery))
-      .recoverPublicKey(hash)
+    const parsed = secp256k1.Signature.fromBytes(signature, "compact")
+    if (parsed.hasHighS()) return false
+    const point = parsed.addRecoveryBit(Number(recovery)).recoverPublicKey(hash)
     return equal(copy(point.toBytes(true)), key)
   } catch {
     return false
