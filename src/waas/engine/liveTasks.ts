@@ -13,12 +13,11 @@ import type { StoreWrite, WaasStore } from "../store/store.ts"
 import { againTo, withWords } from "./approvals.ts"
 import { type AnyRequest, type Change, consequencesOf, isDurable, liveWrite } from "./consequences.ts"
 import type { EpochNews } from "./epochNews.ts"
-import { FairQueue } from "./fairQueue.ts"
 import { frameOf } from "./frames.ts"
 import { FramesInOrder, signedOnce } from "./framesInOrder.ts"
 import { GroupCommit } from "./groupCommit.ts"
 import { NodeHealth } from "./nodeHealth.ts"
-import { NodeLoad } from "./nodeLoad.ts"
+import type { NodeLoad } from "./nodeLoad.ts"
 import type { EngineOptions } from "./options.ts"
 import {
   asking,
@@ -36,6 +35,7 @@ import { isOpen } from "./requests.ts"
 import { toBeTold } from "./reshare.ts"
 import { SigningAtWork } from "./signingAtWork.ts"
 import { situationOf } from "./situation.ts"
+import { TasksAtWork } from "./tasksAtWork.ts"
 
 /** One replica at a time makes and changes groups, and what becomes of them. */
 export const SET_UPS = "set-ups"
@@ -63,18 +63,12 @@ const MOST_TICK_MS = 1_000
 
 export class LiveTasks {
   readonly #options: LiveTasksOptions
-  /** Every task that still needs something: what the store has, or will have with the commit that is due. */
-  readonly #tasks = new Map<string, WaasTask>()
+  readonly #tasks: TasksAtWork
   /** The signing requests of those tasks. */
   readonly #signing = new SigningAtWork()
   readonly health: NodeHealth
-  readonly loads = new NodeLoad()
-  readonly #queue = new FairQueue()
-  /** Approved, and waiting for room to run, or for somebody to come back. */
-  readonly #ready = new Set<string>()
   readonly #commits: GroupCommit
   readonly #frames: FramesInOrder
-  #open = 0
   #nudgedMs: number
   /** By the monotonic clock. */
   #tickedAt = performance.now()
@@ -82,6 +76,7 @@ export class LiveTasks {
 
   constructor(options: LiveTasksOptions) {
     this.#options = options
+    this.#tasks = new TasksAtWork(options.log)
     this.health = new NodeHealth(options)
     this.#commits = new GroupCommit(options.store)
     this.#frames = new FramesInOrder(options.relay, options.log)
@@ -89,12 +84,12 @@ export class LiveTasks {
   }
 
   async load(): Promise<void> {
-    this.#take(await this.#options.store.liveTasks())
+    this.#tasks.add(await this.#options.store.liveTasks())
   }
 
   /** Another replica works on some of it: what is this one's is in the store, as after a restart. */
   async reload(): Promise<void> {
-    for (const taskId of [...this.#tasks.keys()]) this.#forget(taskId)
+    for (const taskId of this.#tasks.ids()) this.#tasks.forget(taskId)
     this.#signing.clear()
     await this.load()
   }
@@ -104,7 +99,7 @@ export class LiveTasks {
     await this.flush()
     const tasks = [...this.#tasks.values()].filter(({ request }) => request.id === requestId)
     for (const { taskId } of tasks) {
-      this.#forget(taskId)
+      this.#tasks.forget(taskId)
       this.#options.onRetired(taskId)
     }
     this.#signing.forget(requestId)
@@ -113,13 +108,17 @@ export class LiveTasks {
 
   /** Tasks of a process that is dead are this one's from now on, with what that one forgot: as after a restart of it. */
   async takeOver(tasks: readonly WaasTask[]): Promise<void> {
-    this.#take(tasks)
+    this.#tasks.add(tasks)
     const { relay, versions } = this.#options
     const taskIds = tasks.map(({ taskId }) => taskId)
     for (const nodeId of new Set(tasks.flatMap(({ nodeIds }) => nodeIds))) {
       if (!relay.online(nodeId)) continue
       await this.#each((task) => withWords(connected(task, nodeId, this.situation()), nodeId, versions), taskIds)
     }
+  }
+
+  get loads(): NodeLoad {
+    return this.#tasks.loads
   }
 
   get(taskId: string): WaasTask | undefined {
@@ -172,14 +171,14 @@ export class LiveTasks {
   }
 
   situation(): Situation {
-    return situationOf({ ...this.#options, health: this.health, loads: this.loads, isLate: this.#isTickLate })
+    return situationOf({ ...this.#options, health: this.health, loads: this.#tasks.loads, isLate: this.#isTickLate })
   }
 
   /** Stores a request with its tasks; nodes are asked when it is their turn (`pump`). Throws 2026. `beside`: what is stored with them. */
   async begin(request: StoreWrite, tasks: readonly WaasTask[], beside: readonly StoreWrite[] = []): Promise<void> {
     const { openTasks, store, log } = this.#options
-    if (this.#open + tasks.length > openTasks) {
-      const what = `${this.#open} tasks are in work, and ${openTasks} are the most; try again later`
+    if (this.#tasks.open + tasks.length > openTasks) {
+      const what = `${this.#tasks.open} tasks are in work, and ${openTasks} are the most; try again later`
       throw new ApiFailure(2026, what, FULL_RETRY_SECONDS)
     }
     const made = tasks.map((record): StoreWrite => ({ put: "task", record, live: true }))
@@ -189,17 +188,16 @@ export class LiveTasks {
       this.#signing.keep(record)
       this.#commits.add(writes, () => {
         this.#signing.forget(record.signRequestId)
-        for (const { taskId } of tasks) this.#forget(taskId)
+        for (const { taskId } of tasks) this.#tasks.forget(taskId)
       })
     } else {
       await this.#commits.flush()
       await store.commit(writes)
     }
+    this.#tasks.add(tasks)
     for (const task of tasks) {
-      this.#keep(task)
       log.info("task created", { task: task.taskId, type: task.type, request: task.request.id })
-      if (isQueued(task)) this.#queue.add(task.vaultId ?? task.request.id, task.taskId)
-      else
+      if (!isQueued(task))
         this.#say(
           task,
           [...task.nodeIds].map((to): OutgoingFrame => ({ kind: "task", to })),
@@ -268,10 +266,7 @@ export class LiveTasks {
     for (const { record, send } of [...changes, ...repeated]) this.send(record, send)
   }
 
-  async #each(
-    step: (task: WaasTask) => ProgressStep,
-    taskIds: readonly string[] = [...this.#tasks.keys()],
-  ): Promise<void> {
+  async #each(step: (task: WaasTask) => ProgressStep, taskIds: readonly string[] = this.#tasks.ids()): Promise<void> {
     let looked = 0
     for (const taskId of taskIds) {
       if (++looked % 1000 === 0) await new Promise((resolve) => setImmediate(resolve))
@@ -286,13 +281,13 @@ export class LiveTasks {
   /** Begins what is ready, then asks for what waits, as far as nodes have room. */
   async pump(): Promise<void> {
     let tried = 0
-    for (const taskId of [...this.#ready]) {
+    for (const taskId of [...this.#tasks.ready]) {
       if (++tried > MOST_AT_ONCE) break
       const hasBegun = await this.#offer(taskId, (task) => begun(task, this.situation()))
       // To the end: those that wait for a node that is away keep nobody else from beginning.
-      if (!hasBegun && this.#ready.delete(taskId)) this.#ready.add(taskId)
+      if (!hasBegun && this.#tasks.ready.delete(taskId)) this.#tasks.ready.add(taskId)
     }
-    await this.#queue.serve(MOST_AT_ONCE, async (taskId) => {
+    await this.#tasks.queue.serve(MOST_AT_ONCE, async (taskId) => {
       const task = this.#tasks.get(taskId)
       if (task === undefined || !isQueued(task)) return "gone"
       return (await this.#offer(taskId, () => asking(task, this.situation()))) ? "taken" : "waits"
@@ -334,7 +329,7 @@ export class LiveTasks {
     if (request.kind === "shareSign") return this.#storeNow(request, steps)
     if (!steps.some(isDurable)) {
       // One that was retired stays so: nobody waits for it, and its node is answered.
-      for (const { record } of steps) if (this.#tasks.has(record.taskId)) this.#keep(record)
+      for (const { record } of steps) if (this.#tasks.has(record.taskId)) this.#tasks.keep(record)
       return steps
     }
     const { store, now } = this.#options
@@ -345,11 +340,11 @@ export class LiveTasks {
     const requests = writes.flatMap((write) => (write.put === "signRequest" ? [write.record] : []))
     const requestsBefore = requests.flatMap(({ signRequestId: id }) => this.#signing.get(id) ?? [])
     this.#commits.add([...changes.map(({ record }) => liveWrite(record, !isSettled(record, nowMs))), ...writes], () => {
-      for (const record of undone) this.#keep(record)
+      for (const record of undone) this.#tasks.keep(record)
       for (const record of requestsBefore) this.#signing.keep(record)
     })
     for (const record of requests) this.#signing.keep(record)
-    for (const { record } of changes) this.#keep(record)
+    for (const { record } of changes) this.#tasks.keep(record)
     this.#tellStatus(request.id, status)
     return changes
   }
@@ -363,7 +358,7 @@ export class LiveTasks {
     await store.commit([...changes.map(({ record }) => liveWrite(record, !isSettled(record, nowMs))), ...writes])
     for (const { record } of changes) {
       if (isSettled(record, nowMs)) this.#retire(record)
-      else this.#keep(record)
+      else this.#tasks.keep(record)
     }
     for (const nodeId of await news.concerned(writes, changes)) {
       if (relay.online(nodeId)) await this.#tellOfEpochs(nodeId)
@@ -383,44 +378,16 @@ export class LiveTasks {
     if (!isOpen(status.status)) this.#commits.whenDurable(() => this.#options.onEnded(request))
   }
 
-  /** Of what is at work here already the store is behind. */
-  #take(tasks: readonly WaasTask[]): void {
-    for (const task of tasks.filter(({ taskId }) => !this.#tasks.has(taskId))) {
-      this.#keep(task)
-      if (isQueued(task)) this.#queue.add(task.vaultId ?? task.request.id, task.taskId)
-    }
-  }
-
-  #keep(record: WaasTask): void {
-    const before = this.#tasks.get(record.taskId)
-    this.#tasks.set(record.taskId, record)
-    this.loads.change(before, record)
-    this.#open += Number(!isFinal(record)) - Number(before !== undefined && !isFinal(before))
-    if (record.state === "ready") this.#ready.add(record.taskId)
-    else this.#ready.delete(record.taskId)
-    if (before?.state === record.state && before.attempt === record.attempt) return
-    this.#options.log.debug("task changed state", { task: record.taskId, state: record.state, attempt: record.attempt })
-  }
-
   async #settle(task: WaasTask): Promise<void> {
-    if (task.request.kind === "sign") this.#commits.add([liveWrite(task, false)], () => this.#keep(task))
+    if (task.request.kind === "sign") this.#commits.add([liveWrite(task, false)], () => this.#tasks.keep(task))
     else await this.#options.store.commit([liveWrite(task, false)])
     this.#retire(task)
   }
 
   #retire(task: WaasTask): void {
-    this.#forget(task.taskId)
+    this.#tasks.forget(task.taskId)
     const request = this.#signing.get(task.request.id)
     if (request?.taskIds.every((id) => !this.#tasks.has(id)) === true) this.#signing.forget(request.signRequestId)
     this.#options.onRetired(task.taskId)
-  }
-
-  #forget(taskId: string): void {
-    const before = this.#tasks.get(taskId)
-    if (before === undefined) return
-    this.loads.change(before, undefined)
-    if (!isFinal(before)) this.#open--
-    this.#ready.delete(taskId)
-    this.#tasks.delete(taskId)
   }
 }
