@@ -165,6 +165,70 @@ test("a word is lost, and both the end and the errand are found all the same", a
   await all.until(async () => (await all.signed(request)).status === "Canceled")
 })
 
+test("after lost news whoever waits looks, and an end that came first is told as it is", async () => {
+  await using all = await Replicas.open(2)
+  const made = await all.madeVault()
+  for (const node of all.nodes) node.behaviour = { decide: () => "silent" }
+  all.board.isMute = true
+  const request = await all.sign(made, all.replica(0))
+  await all.settle()
+  const { engine } = all.replica(1)
+  const waiting = engine.whenEnded(request.signRequestId, new AbortController().signal)
+  // The errand is not heard of either, and the request ends by itself.
+  const cancelled = errorCodeOf(engine.cancelSignRequest(request.signRequestId))
+  for (const node of all.nodes) node.behaviour = {}
+  await all.pass(31_000)
+  await all.settle()
+  expect((await all.signed(request)).status).toBe("Completed")
+  expect(await cancelled).toBe(60005)
+  for (const listener of must(all.board.listeners.get(all.replica(1).id))) listener({ kind: "rescan" })
+  expect(await waiting).toBe(true)
+})
+
+test("what is given again is at work already, and keeps what nodes said meanwhile", async () => {
+  await using all = await Replicas.open(1)
+  const made = await all.madeVault()
+  all.node(1).behaviour = { decide: () => "silent" }
+  const request = await all.sign(made, all.replica(0))
+  await all.settle()
+  const { engine } = all.replica(0)
+  const known = must(engine.look().task(request.signRequestId))
+  expect(Object.keys(known.reports)).toEqual([all.node(0).id])
+  all.board.givesAgain = true
+  all.board.tell("", { kind: "orphans" })
+  await all.pass(1)
+  expect(engine.look().task(request.signRequestId)?.reports).toEqual(known.reports)
+})
+
+test("a task that turns out to be another's keeps no other one waiting", async () => {
+  await using all = await Replicas.open(2)
+  const made = await all.madeVault()
+  for (const node of all.nodes) node.behaviour = { decide: () => "silent" }
+  const [lost, kept] = [await all.sign(made, all.replica(0)), await all.sign(made, all.replica(0))]
+  await all.settle()
+  all.board.owners.set(lost.signRequestId, all.replica(1).id)
+  await all.pass(700_000)
+  await all.pass(250)
+  const { engine } = all.replica(0)
+  expect(engine.look().task(lost.signRequestId)).toBeUndefined()
+  expect((await all.signed(kept)).code).toBe("E-WAA-020")
+  expect((await all.signed(lost)).status).toBe("Initializing")
+})
+
+test("the one that leads begins refreshes, and the next one after it", async () => {
+  await using all = await Replicas.open(2, 3, { deadlineMs: 3_600_000, pauseMs: 86_400_000 })
+  const { vault, group } = await all.madeVault()
+  const refresh = group.shareGroups.map(({ shareGroupId }) => shareGroupId)
+  const readiness = { kind: "readiness", code: "", reason: "", open: 0, most: 256, blocked: [], refresh } as const
+  await all.replica(1).engine.onFrame(all.node(0).id, readiness)
+  await all.pass(60_000)
+  const filter = { vaultId: vault.vaultId, groupId: group.groupId }
+  expect((await all.store.tssRequests(filter, PAGE)).items.map(({ type }) => type)).toEqual(["KeyGen"])
+  all.kill(all.replica(0))
+  await all.pass(60_000)
+  expect((await all.store.tssRequests(filter, PAGE)).items.map(({ type }) => type)).toEqual(["KeyReshare", "KeyGen"])
+})
+
 test("of an open task of another replica nothing is written or said, and nobody is blamed", async () => {
   await using all = await Replicas.open(2)
   const made = await all.madeVault()
@@ -256,7 +320,8 @@ test("a group from which a reshare is under way at another replica is not touche
   expect(await errorCodeOf(other.deleteGroup("target"))).toBe(2029)
   const again = { vault, group: target, reshare, description: "", deadlineMs }
   expect(await errorCodeOf(other.createTssRequest(again))).toBe(2029)
-  expect(await errorCodeOf(other.upgradeToMain(source.groupId, "Invalidate"))).toBe(2029)
+  const second = await other.createGroup({ ...target, groupId: "second" })
+  expect(await errorCodeOf(other.createTssRequest({ ...again, group: second }))).toBe(2029)
 })
 
 test("a node that a group made known at one replica is known at the others", async () => {
@@ -317,7 +382,8 @@ test("a person's word goes to the replica that works on the task, and from there
   await all.settle()
   const { digest, taskId } = must(await all.store.task(request.signRequestId))
   const awaits = { kind: "awaits", taskId, digest, epoch: undefined, awaited: [] } as const
-  await all.replica(0).engine.onFrame(all.node(0).id, awaits)
+  for (const index of [0, 1]) await all.replica(0).engine.onFrame(all.node(index).id, awaits)
+  expect(Object.keys(must(await all.store.task(taskId)).awaits ?? {})).toHaveLength(2)
   // Whoever is asked knows for whom people are waited.
   const awaiting = async (vaultId: string) => (await all.store.awaitingTasks(vaultId, 10)).map((task) => task.taskId)
   expect(await awaiting(made.vault.vaultId)).toEqual([taskId])
