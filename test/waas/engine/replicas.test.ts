@@ -293,11 +293,12 @@ test("set-ups of one group are one at a time, whichever replicas are asked", asy
   expect(asked.sort()).toEqual([2029, "resolved"])
   expect(await errorCodeOf(all.replica(1).engine.deleteGroup(group.groupId))).toBe(2029)
   // A new name and the keys, at once, from two replicas: the vault has both.
-  const named = all.replica(1).engine.changeVault(vault.vaultId, (before) => ({ ...before, name: "new" }))
-  await Promise.all([all.settle(), named])
-  await all.settle()
-  const after = must(await all.store.vault(vault.vaultId))
-  expect([after.name, after.rootKeys.length]).toEqual(["new", 1])
+  const rename = (name: string) => all.replica(1).engine.changeVault(vault.vaultId, (before) => ({ ...before, name }))
+  for (let i = 0; all.queue.length > 0; i++) {
+    await Promise.all([all.settle(1), rename(`${i}`)])
+    expect((await all.store.vault(vault.vaultId))?.name).toBe(`${i}`)
+  }
+  expect((await all.store.vault(vault.vaultId))?.rootKeys.length).toBe(1)
 })
 
 test("a group from which a reshare is under way at another replica is not touched", async () => {
