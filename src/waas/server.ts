@@ -1,15 +1,10 @@
 /** One WaaS process: lock, store, keys, engine, relay and REST API on one port, started and stopped in that order. */
 import { readFileSync } from "node:fs"
 import { toHex } from "../bytes.ts"
-import { CosignerError, errorText } from "../errors.ts"
-import type { PartyId } from "../keys/party.ts"
+import { CosignerError } from "../errors.ts"
 import type { Log } from "../log.ts"
-import type { Standing } from "../wire/frames.ts"
-import { nodeIdOf, parseNodeId } from "../wire/nodeId.ts"
-import type { RefusalReason } from "../wire/packets.ts"
 import { encodeCancel, encodeStart, type RemoteSigner, type Signer, signDocument } from "../wire/signed.ts"
 import { encodeTask } from "../wire/task.ts"
-import { LINK_WITH_PEERS, LINK_WITH_STANDING } from "../wire/versions.ts"
 import { authenticator } from "./api/auth.ts"
 import { createApi } from "./api/server.ts"
 import type { WaasConfig } from "./config.ts"
@@ -20,9 +15,8 @@ import type { Documents, RelayPort } from "./engine/ports.ts"
 import { errorWord, type WaasFiles } from "./files.ts"
 import { waasKeys } from "./keyCommand.ts"
 import { type ServedStore, serveStore } from "./opening.ts"
-import { PeerRelay } from "./peerRelay.ts"
-import { createRelay } from "./relay.ts"
-import { RELAY_LIMITS, type Relay, type RelayLimits } from "./relayOptions.ts"
+import { lateRelay, relayFor, stuck } from "./relayOfEngine.ts"
+import { RELAY_LIMITS, type Relay } from "./relayOptions.ts"
 import { StandingKeeper } from "./standing.ts"
 import type { SharedStore } from "./store/shared.ts"
 import type { WaasStore } from "./store/store.ts"
@@ -263,93 +257,11 @@ function keepForgetting(
   return setInterval(() => void forget().catch((error: unknown) => stuck(log, error)), FORGET_MS)
 }
 
-const stuck = (log: Log, error: unknown): void =>
-  log.error("the engine failed; it tries again", { error: errorText(error) })
-
 export const documentsBy = (signer: RemoteSigner): Documents => ({
   task: (task) => signDocument(signer, "waas/task", encodeTask(task)),
   start: (startDocument) => signDocument(signer, "waas/start", encodeStart(startDocument)),
   cancel: (cancelDocument) => signDocument(signer, "waas/cancel", encodeCancel(cancelDocument)),
 })
-
-/** The engine exists before the relay that feeds it: until then nobody is online, and nothing is sent. */
-function lateRelay(): {
-  readonly port: RelayPort
-  tell(standing: Standing, linkOf: (nodeId: string) => number): void
-  refuseAll(reason: RefusalReason): void
-  be(relay: Relay): void
-} {
-  let relay: Relay | undefined
-  // Asked for at each look at each task: reading a node id costs a hash.
-  const parties = new Map<string, PartyId | undefined>()
-  const partyOf = (nodeId: string): PartyId | undefined => {
-    if (!parties.has(nodeId)) parties.set(nodeId, parseNodeId(nodeId))
-    return parties.get(nodeId)
-  }
-  return {
-    port: {
-      online: (nodeId) => {
-        const party = partyOf(nodeId)
-        return party !== undefined && relay?.online().has(party) === true
-      },
-      silentMs: (nodeId) => {
-        const party = partyOf(nodeId)
-        return party === undefined ? undefined : relay?.silentMs(party)
-      },
-      send(nodeId, frame) {
-        const party = partyOf(nodeId)
-        if (party !== undefined) relay?.send(party, frame)
-      },
-    },
-    tell(standing, linkOf) {
-      for (const party of relay?.online() ?? []) {
-        if (linkOf(nodeIdOf(party)) >= LINK_WITH_STANDING) relay?.send(party, standing)
-      }
-    },
-    refuseAll: (reason) => relay?.refuseAll(reason),
-    be: (made) => {
-      relay = made
-    },
-  }
-}
-
-interface RelayParts {
-  readonly engine: Engine
-  readonly standing: StandingKeeper
-  readonly signer: RemoteSigner
-  readonly limits: RelayLimits
-  readonly log: Log
-}
-
-function relayFor({ engine, standing, signer, limits, log }: RelayParts): Relay {
-  const swallow = (work: Promise<void>): void => void work.catch((error: unknown) => stuck(log, error))
-  const peers = new PeerRelay({
-    send: (party, frame) => void relay.send(party, frame),
-    hears: (party) => relay.online().has(party) && engine.versions(nodeIdOf(party)).link >= LINK_WITH_PEERS,
-    clock: () => performance.now(),
-  })
-  const relay: Relay = createRelay({
-    signer,
-    fence: standing,
-    admitFencingToken: (party, { bootId, ...fencingToken }, versions) =>
-      engine.admitFencingToken(nodeIdOf(party), { ...fencingToken, bootId: toHex(bootId), versions }),
-    onLeft: (party, { bootId }) => swallow(engine.left(nodeIdOf(party), toHex(bootId))),
-    isKnownNode: (party: PartyId) => engine.isKnownNode(nodeIdOf(party)),
-    onFrame(party, frame) {
-      if (frame.kind === "peer") peers.relay(party, frame)
-      else swallow(engine.onFrame(nodeIdOf(party), frame))
-    },
-    onOnline(party) {
-      if (engine.versions(nodeIdOf(party)).link >= LINK_WITH_STANDING) relay.send(party, standing.frame())
-      swallow(engine.onOnline(nodeIdOf(party)))
-    },
-    onOffline: () => {},
-    clock: Date.now,
-    log,
-    limits,
-  })
-  return relay
-}
 
 /** GET /readyz, for whoever watches or balances: no key is needed, and it says nothing of anybody. */
 function readinessAnswer(

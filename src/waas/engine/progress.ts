@@ -7,7 +7,7 @@
 import { isDeepStrictEqual } from "node:util"
 import type { Bytes } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
-import { MAX_ATTEMPTS, type StartTerms } from "../../wire/signed.ts"
+import { MAX_ATTEMPTS } from "../../wire/signed.ts"
 import type { NodeReport, WaasTask } from "../store/model.ts"
 import { settledPeople } from "./awaited.ts"
 import { causeOf, isRefusal, pauseMs, withCause } from "./causes.ts"
@@ -30,6 +30,7 @@ import {
   wasAsked,
   withReading,
 } from "./quorum.ts"
+import { hasSession, termsOf } from "./terms.ts"
 import { agreed } from "./versions.ts"
 
 export type OutgoingFrame =
@@ -207,24 +208,6 @@ export function begun(record: WaasTask, at: Situation): ProgressStep {
   const next: WaasTask = { ...before, ...attempt, ...chosen, ...(terms && { terms }) }
   return { record: next, send: signers.map((to) => ({ kind: "start", to })) }
 }
-
-/**
- * What the next start says beside its number; asked anew for each attempt, because a node may have been replaced by another release
- * since the signers were chosen. Undefined in suite 1.
- */
-function termsOf(record: WaasTask, signers: readonly string[], at: Situation): StartTerms | undefined | CosignerError {
-  const { type, taskVersion = 1 } = record
-  const suite = agreed("suites", signers, at.versions, taskVersion === 1 ? 1 : 2)
-  if (typeof suite !== "number") return suite
-  if (suite < 2) return undefined
-  if (type !== "KeySign") return { suite: suite === 2 ? 2 : 3, nonce: at.newNonce() }
-  const reader = agreed("readers", signers, at.versions)
-  if (typeof reader !== "number") return reader
-  const terms = { suite: 2, nonce: at.newNonce(), reader } as const
-  return hasChoice(record) ? { ...terms, signers } : terms
-}
-
-const hasSession = ({ type }: WaasTask): boolean => type !== "KeyShareSign"
 
 /** A participant of a running attempt has no session: it never began this one, or it lost it. */
 function strayed(record: WaasTask, nodeId: string, report: NodeReport, at: Situation): ProgressStep {

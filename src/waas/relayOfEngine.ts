@@ -1,0 +1,98 @@
+/** How the relay and the engine of one WaaS come together: what nodes send reaches the engine, and what it says reaches them. */
+import { toHex } from "../bytes.ts"
+import { errorText } from "../errors.ts"
+import type { PartyId } from "../keys/party.ts"
+import type { Log } from "../log.ts"
+import type { Standing } from "../wire/frames.ts"
+import { nodeIdOf, parseNodeId } from "../wire/nodeId.ts"
+import type { RefusalReason } from "../wire/packets.ts"
+import type { RemoteSigner } from "../wire/signed.ts"
+import { LINK_WITH_PEERS, LINK_WITH_STANDING } from "../wire/versions.ts"
+import type { Engine } from "./engine/engine.ts"
+import type { RelayPort } from "./engine/ports.ts"
+import { PeerRelay } from "./peerRelay.ts"
+import { createRelay } from "./relay.ts"
+import type { Relay, RelayLimits } from "./relayOptions.ts"
+import type { StandingKeeper } from "./standing.ts"
+
+export const stuck = (log: Log, error: unknown): void =>
+  log.error("the engine failed; it tries again", { error: errorText(error) })
+
+/** The engine exists before the relay that feeds it: until then nobody is online, and nothing is sent. */
+export function lateRelay(): {
+  readonly port: RelayPort
+  tell(standing: Standing, linkOf: (nodeId: string) => number): void
+  refuseAll(reason: RefusalReason): void
+  be(relay: Relay): void
+} {
+  let relay: Relay | undefined
+  // Asked for at each look at each task: reading a node id costs a hash.
+  const parties = new Map<string, PartyId | undefined>()
+  const partyOf = (nodeId: string): PartyId | undefined => {
+    if (!parties.has(nodeId)) parties.set(nodeId, parseNodeId(nodeId))
+    return parties.get(nodeId)
+  }
+  return {
+    port: {
+      online: (nodeId) => {
+        const party = partyOf(nodeId)
+        return party !== undefined && relay?.online().has(party) === true
+      },
+      silentMs: (nodeId) => {
+        const party = partyOf(nodeId)
+        return party === undefined ? undefined : relay?.silentMs(party)
+      },
+      send(nodeId, frame) {
+        const party = partyOf(nodeId)
+        if (party !== undefined) relay?.send(party, frame)
+      },
+    },
+    tell(standing, linkOf) {
+      for (const party of relay?.online() ?? []) {
+        if (linkOf(nodeIdOf(party)) >= LINK_WITH_STANDING) relay?.send(party, standing)
+      }
+    },
+    refuseAll: (reason) => relay?.refuseAll(reason),
+    be: (made) => {
+      relay = made
+    },
+  }
+}
+
+interface RelayParts {
+  readonly engine: Engine
+  readonly standing: StandingKeeper
+  readonly signer: RemoteSigner
+  readonly limits: RelayLimits
+  readonly log: Log
+}
+
+export function relayFor({ engine, standing, signer, limits, log }: RelayParts): Relay {
+  const swallow = (work: Promise<void>): void => void work.catch((error: unknown) => stuck(log, error))
+  const peers = new PeerRelay({
+    send: (party, frame) => void relay.send(party, frame),
+    hears: (party) => relay.online().has(party) && engine.versions(nodeIdOf(party)).link >= LINK_WITH_PEERS,
+    clock: () => performance.now(),
+  })
+  const relay: Relay = createRelay({
+    signer,
+    fence: standing,
+    admitFencingToken: (party, { bootId, ...fencingToken }, versions) =>
+      engine.admitFencingToken(nodeIdOf(party), { ...fencingToken, bootId: toHex(bootId), versions }),
+    onLeft: (party, { bootId }) => swallow(engine.left(nodeIdOf(party), toHex(bootId))),
+    isKnownNode: (party: PartyId) => engine.isKnownNode(nodeIdOf(party)),
+    onFrame(party, frame) {
+      if (frame.kind === "peer") peers.relay(party, frame)
+      else swallow(engine.onFrame(nodeIdOf(party), frame))
+    },
+    onOnline(party) {
+      if (engine.versions(nodeIdOf(party)).link >= LINK_WITH_STANDING) relay.send(party, standing.frame())
+      swallow(engine.onOnline(nodeIdOf(party)))
+    },
+    onOffline: () => {},
+    clock: Date.now,
+    log,
+    limits,
+  })
+  return relay
+}
