@@ -52,7 +52,7 @@ export async function commandsPage(): Promise<string> {
   const all = await commandPages()
   return page(
     "Commands",
-    "Options stand before or after the command. `cosigner help <command>` shows the same. Exit codes: [exit-codes.md](exit-codes.md).",
+    "Options may come before or after the command. `cosigner help <command>` shows the same. Exit codes: [exit-codes.md](exit-codes.md).",
     table(
       ["command", "what it does"],
       all.map(({ name, summary }) => [`[${name}](#${name.replaceAll(" ", "-")})`, summary]),

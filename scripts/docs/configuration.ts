@@ -18,13 +18,13 @@ export const configurationPage = (): string =>
   page(
     "Configuration",
     [
-      `A TOML file, ${code(DEFAULT_FILE)} unless --config names another. It is read once, at the start. ${CLOSED}`,
-      "SIGHUP reloads the rules and the log levels. Relative paths begin at the working directory. `cosigner config init`",
+      `The configuration is a TOML file, ${code(DEFAULT_FILE)} unless --config names another. The node reads it once, at the start. ${CLOSED}`,
+      "SIGHUP reloads the rules and the log levels. Relative paths are relative to the working directory. `cosigner config init`",
       "writes the annotated file below, `cosigner config check` says whether a node may start. WaaS and the reference callback",
-      "server have files of their own: [waas.toml](waas.toml.md), [client.toml](client.toml.md), [callback-server.toml](callback-server.toml.md). A YAML file of the",
-      `published format is read as it is: by --config, or ${code(PUBLISHED_FILE)} where the TOML file is not there; \`cosigner config import\` makes one of the other.`,
+      "server have files of their own: [waas.toml](waas.toml.md), [client.toml](client.toml.md), [callback-server.toml](callback-server.toml.md). The node also reads a YAML file of the",
+      `published format as it is: the one that --config names, or ${code(PUBLISHED_FILE)} if there is no TOML file. \`cosigner config import\` converts it to TOML.`,
     ].join("\n"),
-    "Flags fill in what the file leaves out. A flag that contradicts the file is refused (E-CFG-004), except -c, -d, --key-file and --ws-url, which say where things are.",
+    "Flags supply what the file leaves out. A flag that contradicts the file is refused (E-CFG-004), except -c, -d, --key-file and --ws-url, which say where things are.",
     ...sections(configSchema, []),
     `## [${RULES_TABLE}]`,
     ...rulesReference(),

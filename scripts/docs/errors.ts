@@ -37,7 +37,7 @@ export function errorsPage(): string {
     "Errors",
     [
       "Every error has a code that does not change, says what happened and why, and names the next step. Programs match the code;",
-      'the text is for people. With --json an error is `{"error": {"code", "message", "next"}}` on stdout. Words in `<>` stand for the case at hand.',
+      'the text is for people. With --json an error is `{"error": {"code", "message", "next"}}` on stdout. Words in `<>` are replaced by the values of the case.',
     ].join("\n"),
     table(["kind", "meaning"], Object.entries(KINDS)),
     areas.map((area) => `- [${AREAS[area] ?? area}](#e-${area.toLowerCase()})`).join("\n"),
@@ -80,19 +80,20 @@ function guideOf(of: Code): readonly string[] {
 
 const EXITS: Readonly<Record<keyof typeof EXIT, string>> = {
   ok: "It was done.",
-  failure: "It was not done: wrong usage, or a fault that has no code of its own below. `doctor`: there are warnings.",
+  failure:
+    "The command failed: wrong usage, or a fault that has no code of its own below. `doctor`: there are warnings.",
   config:
     "The configuration, or a file it names. `doctor`: there are failures. `policy check`: a rule rejects everything by accident.",
   secrets: "The password, the key file or the database. `intent decode`: the payload cannot be read.",
   network: "WaaS, a callback server or another server.",
-  refused: "A refusal on purpose: it would not have been safe.",
+  refused: "A refusal on purpose: the action would not have been safe.",
   bug: "A broken invariant of the program. Please report it.",
 }
 
 export function exitCodesPage(): string {
   return page(
     "Exit codes",
-    "A process that a signal ends has the code of that signal, 128 and its number, as its shell shows it.",
+    "If a signal ends a process, its exit code is 128 plus the number of the signal, as a shell shows it.",
     table(
       ["code", "meaning"],
       Object.entries(EXIT).map(([name, exit]) => [String(exit), meaning(name)]),
@@ -109,7 +110,7 @@ export function exitCodesPage(): string {
             .join(", ") || "none",
         ]),
     ),
-    "In a unit, `RestartPreventExitStatus=2 5` keeps systemd from trying again what does not heal by itself.",
+    "In a unit, `RestartPreventExitStatus=2 5` keeps systemd from restarting after errors that do not go away by themselves.",
   )
 }
 

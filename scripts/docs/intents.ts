@@ -26,14 +26,14 @@ export const intentsPage = (): string =>
   page(
     "Intents",
     [
-      "What the decoders of a node know by name. [intents.md of the specification](../spec/intents.md) says what is made of it;",
-      "`cosigner intent decode` shows it for a payload. What is not here is a `call` or `typed_data` like any other.",
+      "This page lists what the decoders of a node know by name. [intents.md of the specification](../spec/intents.md) specifies how they read it;",
+      "`cosigner intent decode` shows the reading of a payload. Anything that is not listed here is read as a plain `call` or `typed_data`.",
     ].join("\n"),
     "## Formats",
     FORMATS.map((format) => `- ${code(format)}`).join("\n"),
     `A payload has at most ${MAX_PAYLOAD_BYTES} bytes, ${MAX_EFFECTS} effects and ${MAX_NESTING} levels of calls inside calls.`,
     "## Native assets",
-    "The path is the one whose keys sign for the chain where the configuration does not say (the same below `m/49`, `m/84`, `m/86`).",
+    "The keys below the path sign for the chain unless the configuration says otherwise (the same applies below `m/49`, `m/84`, `m/86`).",
     table(
       ["chain", "asset", "decimals", "id", "path"],
       [...NATIVE_ASSETS].map(([chain, { name, decimals, id }]) => [
@@ -51,6 +51,6 @@ export const intentsPage = (): string =>
     "## EVM: Safe, and who may act for a contract",
     methods(SAFE_METHODS),
     "## EVM: typed data",
-    "By the exact text of its types. Transfers of Permit2 with a witness are known too, whatever the witness is.",
+    "Typed data is recognised by the exact text of its types. Transfers of Permit2 with a witness are known too, whatever the witness is.",
     KNOWN_TYPES.map((text) => `- ${code(text)}`).join("\n"),
   )

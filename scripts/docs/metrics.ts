@@ -6,7 +6,7 @@ export const metricsPage = (): string =>
   page(
     "Metrics",
     [
-      "The same names at `/metrics` of the status port (Prometheus) and in InfluxDB, where [metrics] `name_prefix` stands before each name",
+      "`/metrics` of the status port (Prometheus) and InfluxDB have the same names. In InfluxDB [metrics] `name_prefix` precedes each name,",
       "and `job` and `instance` are tags of every point. `cosigner metrics dashboard` prints a dashboard for Grafana.",
     ].join("\n"),
     table(

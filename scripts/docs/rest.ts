@@ -16,14 +16,14 @@ const none: ApiContext = Object.create(null)
 
 const AUTHENTICATION: readonly string[] = [
   "### Authentication",
-  "Every request carries three headers; every answer two, which prove it. Keys and signatures are hex.",
+  "Every request carries three headers. Every answer carries two, which prove that it comes from WaaS. Keys and signatures are hex.",
   table(
     ["header", "value"],
     [
       ["`BIZ-API-KEY`", "the public half of an API key: Ed25519 (32 bytes) or secp256k1 (33)"],
       [
         "`BIZ-API-NONCE`",
-        "any text of up to 128 characters, as a rule the time in milliseconds; a POST or PUT that was taken is not taken again",
+        "any text of up to 128 characters, usually the time in milliseconds; WaaS does not accept the same POST or PUT twice",
       ],
       ["`BIZ-API-SIGNATURE`", "over the request, as below"],
       ["`BIZ-TIMESTAMP`", "of an answer: Unix time in milliseconds"],
@@ -83,11 +83,11 @@ export const restPage = (): string =>
     ].join("\n"),
     ...AUTHENTICATION,
     "### Pages",
-    "Lists come in pages: `limit` (1 to 50, default 10), and `after` or `before` with the cursor that the page before gave. An empty `after` in the answer is the end; `before=infinity` is the last page. `total_count` counts up to 10 000.",
+    "Lists come in pages: `limit` (1 to 50, default 10), and `after` or `before` with the cursor from the previous page. An empty `after` in the answer is the end; `before=infinity` is the last page. `total_count` counts up to 10 000.",
     "### Waiting",
-    "`?wait=SECONDS` (0 to 50) on the GET of one sign request, TSS request or key share sign request answers when it has ended, or after so many seconds with what it is then. At most 2 048 callers wait at one time; others are answered at once.",
+    "`?wait=SECONDS` (0 to 50) on the GET of one sign request, TSS request or key share sign request answers when the request has ended, or after that many seconds with its state then. At most 2 048 callers wait at once; others are answered immediately.",
     "### Errors",
-    '`{"error_code", "error_message", "error_id"}`, signed as every answer. Programs go by `error_code`; `error_id` stands in the log of WaaS.',
+    '`{"error_code", "error_message", "error_id"}`, signed like every answer. Programs match `error_code`; the log of WaaS has the `error_id`.',
     table(
       ["error_code", "HTTP", "means", "what to do"],
       Object.entries(API_ERRORS).map(([number, { http, meaning, what }]) => [number, String(http), meaning, what]),

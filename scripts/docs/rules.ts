@@ -7,16 +7,16 @@ import { metaOf } from "../../src/settings/schema.ts"
 import { code, table } from "./markdown.ts"
 
 const ABSENT: Readonly<Record<AnyRule["absent"], string>> = {
-  "not asked": "not asked",
+  "not asked": "not evaluated",
   "a problem": "refused: must be written",
   "asked as empty": "an empty list",
 }
 
 export const rulesReference = (): readonly string[] => [
   [
-    "Risk control by rules inside the node, before any callback server is asked. All rules of a section must allow, and whatever goes",
-    "wrong in one is a reject. A section that is left out while the rules are on rejects every task of its kind. `cosigner policy check`",
-    "finds contradictions, `cosigner policy explain` says what the rules make of a task, `cosigner policy replay` tries a draft on past ones.",
+    "Risk control by rules inside the node, before any callback server is asked. All rules of a section must allow, and an error in",
+    "a rule is a reject. A section that is left out while the rules are on rejects every task of its kind. `cosigner policy check`",
+    "finds contradictions, `cosigner policy explain` shows how the rules judge a task, `cosigner policy replay` tries a draft on past tasks.",
   ].join("\n"),
   table(
     ["key or section", "value", "default", "meaning"],

@@ -27,13 +27,13 @@ export const callback = tableOf("Risk control by your own servers.", {
     0,
     1_000_000,
     2,
-    "Further tries after no or no valid answer; 0 is without limit, within the task's deadline. Flag: --cb-retry-times.",
+    "Further tries if there is no valid answer; 0 is without limit, within the task's deadline. Flag: --cb-retry-times.",
   ),
   sleep_seconds: integer(0, 3600, 15, "Seconds between tries. Flag: --cb-sleep-seconds."),
   request_timeout: integer(1, 600, 10, "Seconds for one request. Flag: --cb-request-timeout."),
   ask_key_share_sign: boolean(
     false,
-    "Ask the servers about KeyShareSign tasks too: the published server templates reject what they do not know.",
+    "Ask the servers about KeyShareSign tasks too. The published server templates do not know these tasks and reject them.",
   ),
   monitor_interval: duration("", "How often to ping the servers. Flag: --cb-monitor-interval."),
   ca_path: Type.Optional(

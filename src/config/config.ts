@@ -60,11 +60,11 @@ export const configSchema = tableOf("The configuration of a node.", {
   ),
   danger_allow_unguarded_signing: boolean(
     false,
-    "Lets a node start with neither embedded rules nor a callback server: it then signs whatever WaaS asks.",
+    "Lets a node start with neither embedded rules nor a callback server. It then signs everything that WaaS asks for.",
   ),
   danger_allow_unhardened_process: boolean(
     false,
-    "Lets production start where core dumps or tracing cannot be switched off, or with LD_PRELOAD and its like set.",
+    "Lets production start although core dumps or tracing cannot be switched off, or LD_PRELOAD or a similar variable is set.",
   ),
   ...tables,
   [RULES_TABLE]: Type.Optional(rules),

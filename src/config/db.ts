@@ -7,7 +7,7 @@ export const db = tableOf("The encrypted database: key shares, identity, journal
   key_file: Type.Optional(
     path(
       "configs/password.key",
-      "File with the password, mode 600. Without it the terminal is asked. Flag: --key-file.",
+      "File with the password, mode 600. Without it the program asks on the terminal. Flag: --key-file.",
     ),
   ),
   danger_allow_readable_key_file: boolean(

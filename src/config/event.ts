@@ -23,7 +23,7 @@ const retryTimes = integer(0, 1_000_000, 60, "Further tries of a delivery; 0 is 
 const sleepSeconds = integer(0, 3600, 60, "Seconds between tries.")
 const requestTimeout = integer(1, 600, 10, "Seconds for one request.")
 
-const server = entryOf("A server that is told. Keys left out stand as in [event].", {
+const server = entryOf("A server that gets events. Keys that are left out have the values of [event].", {
   url: url(
     { schemes: ["https", "http"], credentials: false },
     "http://127.0.0.1:11030/v2/event",
@@ -42,7 +42,7 @@ export const event = tableOf(
   "Notifications to your own servers. The event key must exist: cosigner event key create.",
   {
     event_types: Type.Array(eventType(), {
-      ...types("What the servers are told. An empty list tells nothing."),
+      ...types("The events that the servers get. With an empty list they get none."),
       default: [],
     }),
     token_expire_minutes: tokenExpire,

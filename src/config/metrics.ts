@@ -7,10 +7,10 @@ export const metrics = tableOf("Measurements. On when an InfluxDB server is name
     expected: "a text without \\ and line breaks, which InfluxDB cannot take in a tag",
     description: "Tag of every point.",
   }),
-  instance: integer(0, 1_000_000, 0, "Tag of every point: which of several nodes this is."),
+  instance: integer(0, 1_000_000, 0, "Tag of every point, to distinguish several nodes."),
   name_prefix: pattern(/^(?:[A-Za-z_][A-Za-z0-9_]{0,63})?$/, "", {
     expected: "letters, digits and _, not beginning with a digit",
-    description: "Stands before every name, in InfluxDB and in /metrics.",
+    description: "Prefix of every name, in InfluxDB and in /metrics.",
   }),
   influxdb: tableOf("An InfluxDB server: 1.8 with database, username, password; 2.x with org, bucket, token.", {
     server_addr: Type.Optional(

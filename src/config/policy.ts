@@ -3,11 +3,11 @@ import { Type } from "@sinclair/typebox"
 import { integer, path, tableOf, text } from "../settings/schema.ts"
 
 export const policy = tableOf(
-  "Policy as a signed bundle: rules, [intent], approvers, callback servers, danger keys and waas_public_key come from it and stand nowhere else in this file.",
+  "Policy as a signed bundle. Rules, [intent], approvers, callback servers, danger keys and waas_public_key come from the bundle, and must not be in this file.",
   {
     bundle: Type.Optional(path("configs/policy.bundle", "The bundle; read at the start and at SIGHUP.")),
-    owners: Type.Optional(text("owners", "Of the first bundle: the approver group in it that owns it.")),
-    min: Type.Optional(integer(1, 256, 2, "Of the first bundle: how many owners sign.")),
-    delay: Type.Optional(text("24h", "Of the first bundle: how long what loosens waits.")),
+    owners: Type.Optional(text("owners", "For the first bundle: the approver group in it that owns it.")),
+    min: Type.Optional(integer(1, 256, 2, "For the first bundle: how many owners must sign it.")),
+    delay: Type.Optional(text("24h", "For the first bundle: how long a change that loosens the policy waits.")),
   },
 )

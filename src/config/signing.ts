@@ -8,7 +8,7 @@ type WrittenSigning = Readonly<Record<string, "ecdsa" | "bip340">>
 
 const table = Type.Record(
   Type.String(),
-  oneOf(["ecdsa", "bip340"], undefined, "The one algorithm of the keys below this path."),
+  oneOf(["ecdsa", "bip340"], undefined, "The only algorithm of the keys below this path."),
   {
     default: {},
     description: 'The longest matching path decides; where none matches it is ecdsa. "m/86" is bip340 unless set here.',

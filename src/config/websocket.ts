@@ -15,9 +15,12 @@ function* relayPath(address: string): Generator<Refused> {
 const relayUrl = (example: string, description: string) =>
   refined(url({ schemes: ["wss", "ws"], credentials: false }, example, description), relayPath)
 
-export const websocket = tableOf("The connections of the node: outwards, to WaaS and its replicas.", {
+export const websocket = tableOf("The outgoing connections of the node, to WaaS and its replicas.", {
   url: Type.Optional(
-    relayUrl("wss://waas.example.com/ws", "WaaS; the path ends in /ws. Production takes wss:// alone. Flag: --ws-url."),
+    relayUrl(
+      "wss://waas.example.com/ws",
+      "Address of WaaS; the path ends in /ws. Production accepts only wss://. Flag: --ws-url.",
+    ),
   ),
   urls: listOf(relayUrl("wss://waas-2.example.com/ws", "An address."), {
     maxItems: 15,
@@ -25,11 +28,11 @@ export const websocket = tableOf("The connections of the node: outwards, to WaaS
     expected: "a list of at most 15 URLs whose paths end in /ws",
     example: ["wss://waas-2.example.com/ws", "wss://waas-3.example.com/ws"],
     description:
-      "Further replicas of the same WaaS, each at its own address: the node has a link to every one of them at one time.",
+      "Further replicas of the same WaaS, each at its own address. The node keeps a link to every replica at the same time.",
   }),
   waas_public_key: Type.Optional(
     hex32(
-      "The Ed25519 public key of WaaS, 64 hex digits: tasks signed by any other key are refused. Flag: --waas-public-key.",
+      "The Ed25519 public key of WaaS, 64 hex digits. The node refuses tasks that another key signed. Flag: --waas-public-key.",
     ),
   ),
   ca_path: Type.Optional(path("configs/ca.pem", "PEM of the authorities to trust instead of the system's.")),

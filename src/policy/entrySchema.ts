@@ -27,10 +27,13 @@ export const EFFECT_KINDS = [
 const kinds = (description: string) =>
   itemsOf(requiredOneOf(EFFECT_KINDS, "transfer", "A kind of effect."), ["transfer"], description)
 
-const argumentName = word("params.recipient", "The argument, by its name in the ABI; what is inside it after a dot.")
+const argumentName = word("params.recipient", "The argument, by its name in the ABI; a dot leads to a part of it.")
 const argumentIn = Type.Optional(
   itemsOf(
-    line("@exchange", "A value: of an address @name, @own:PATTERN or an address; of anything else as it is written."),
+    line(
+      "@exchange",
+      "A value: for an address @name, @own:PATTERN or an address; for anything else the value as it is written.",
+    ),
     ["@own:m/44/60/0/0/*"],
     "One of these values: addresses as in `to`, integers in decimal, true or false, bytes as 0x and lower-case hex, texts.",
   ),
@@ -42,14 +45,14 @@ const shared = {
     itemsOf(
       word("eip155:1", "A chain (CAIP-2)."),
       ["eip155:1"],
-      "Chains. eip155:* is typed data that names no chain: an allow entry covers it only by naming it.",
+      "Chains. eip155:* stands for typed data that names no chain; an allow entry covers it only if it names eip155:*.",
     ),
   ),
   assets: Type.Optional(
     itemsOf(
       word("USDC", "A name of [intent], or a CAIP-19 id."),
       ["USDC", "ETH"],
-      "Assets by name or CAIP-19 id. An allow entry without it covers built-in and configured assets alone.",
+      "Assets by name or CAIP-19 id. An allow entry without this key covers only built-in and configured assets.",
     ),
   ),
   to: Type.Optional(
@@ -94,14 +97,14 @@ const shared = {
     itemsOf(
       word("ops", "A name."),
       ["ops"],
-      "Who asked for it: names of [[approvers]] who signed that they do; where there are none, extra_info.transaction.initiator, which is WaaS's word.",
+      "Who asked for the task: names of [[approvers]] who signed that they ask for it. If the node has no approvers: extra_info.transaction.initiator, which WaaS states without proof.",
     ),
   ),
   time_windows: Type.Optional(
     itemsOf(
       timeWindow,
       [{ zone: "Europe/Zurich", days: ["mon", "tue", "wed", "thu", "fri"], from: "08:00", to: "18:00" }],
-      "Only within these times of the week.",
+      "Times of the week at which the entry applies.",
     ),
   ),
 }
@@ -116,7 +119,7 @@ export const allowEntry = entryOf("What may happen. All conditions that it state
         name: argumentName,
         in: argumentIn,
         max: Type.Optional(
-          line("1000 USDC", "The most that an integer may be: base units, or an amount and its asset."),
+          line("1000 USDC", "The largest value that an integer may have: base units, or an amount and its asset."),
         ),
       }),
       [{ name: "params.recipient", in: ["@own:m/44/60/0/0/*"] }],
@@ -138,7 +141,7 @@ export const allowEntry = entryOf("What may happen. All conditions that it state
     ),
   ),
   unbounded_fee: Type.Optional(
-    requiredBoolean(false, "Whether charges without a bound are accepted, such as a rollup's L1 fee."),
+    requiredBoolean(false, "Whether charges without bound are accepted, such as a rollup's L1 fee."),
   ),
   memo: Type.Optional(
     requiredOneOf(["any"], "any", 'With "any", memos beside an effect that this entry covers are covered too.'),
@@ -146,10 +149,10 @@ export const allowEntry = entryOf("What may happen. All conditions that it state
 })
 
 export const denyEntry = entryOf(
-  "What must not happen. It refuses where all conditions that it states match; what is unknown matches.",
+  "What must not happen. The entry refuses a task if all of its conditions match; an unknown value matches.",
   {
     name: word("never", "Unique in the list; verdicts name it."),
-    effects: Type.Optional(kinds("Kinds of effects; left out, all.")),
+    effects: Type.Optional(kinds("Kinds of effects; if left out, all kinds.")),
     ...shared,
     arguments: Type.Optional(
       itemsOf(

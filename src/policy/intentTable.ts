@@ -55,14 +55,14 @@ const assets = listOf(
     name: name("USDC", "What rules call it; assets of several chains may share a name if they have the same decimals."),
     id: parsed((text) => (isAssetId(text) ? text : undefined), {
       example: "eip155:1/erc20:0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48",
-      description: "Which asset it is. <chain>/slip44:<coin> is the native asset of its chain.",
+      description: "The id of the asset. <chain>/slip44:<coin> is the native asset of its chain.",
       expected: "an asset such as eip155:1/erc20:0x… (CAIP-19)",
     }),
     decimals: requiredInteger(0, 77, 6, "How many decimals its amounts have."),
     token_program: oneOf(
       ["token", "token-2022"],
       "token",
-      "Of a Solana token: the program that its accounts belong to.",
+      "For a Solana token: the program that its accounts belong to.",
     ),
   }),
   { description: "Assets that rules name.", expected: tables },
@@ -101,7 +101,7 @@ const contracts = refined(
       abi: Type.Optional(
         path(
           "abi/router.json",
-          "Its ABI, a JSON file as compilers write it. Calls are shown with their arguments, rules may ask for these, and a call that the ABI does not read is covered by no allow entry.",
+          "Its ABI, a JSON file as compilers write it. Calls are then shown with their arguments, and rules may have conditions on them. No allow entry covers a call that the ABI does not read.",
         ),
       ),
     }),

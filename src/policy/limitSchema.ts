@@ -9,19 +9,22 @@ export const limitSchema = entryOf("One limit.", {
   per: requiredOneOf(
     ["all", "group", "path_prefix", "destination", "source"],
     "path_prefix",
-    "What is counted together: everything, one key (whatever groups hold it), all keys below a path; of amounts also each destination or each source.",
+    "What is counted together: everything, one key (whatever groups hold it), or all keys below a path; for amounts also each destination or each source.",
   ),
   path_prefix: Type.Optional(path("m/44/60", 'Only with per = "path_prefix", which counts signatures.')),
   window: rollingWindow("How far back it counts."),
   max: Type.Optional(requiredInteger(0, 1e12, 100, "Signatures within the window.")),
   asset: Type.Optional(
-    word("ETH", "Instead of signatures, the amount of this asset counts: a name of [intent], or a CAIP-19 id."),
+    word(
+      "ETH",
+      "The limit counts the amount of this asset instead of signatures: a name of [intent], or a CAIP-19 id.",
+    ),
   ),
   max_amount: Type.Optional(
-    line("1 ETH", "The most of the asset within the window: transfers out, approvals and the highest fees."),
+    line("1 ETH", "The largest amount of the asset within the window: transfers out, approvals and the highest fees."),
   ),
   approvals: Type.Optional(
-    requiredBoolean(true, "Whether approvals count as if all of them were spent; left out, they do."),
+    requiredBoolean(true, "Whether approvals count as if all of them were spent. If left out, they do."),
   ),
 })
 

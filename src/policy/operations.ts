@@ -19,14 +19,14 @@ const entry = entryOf("People who must order an operation before this host does 
     expected: 'a list of "export_share", "restore"',
   }),
   group: word("treasury", "A name of [[approver_groups]]."),
-  min: requiredInteger(1, MAX_OPERATION_ORDERS, 2, "How many different members of it must order it."),
+  min: requiredInteger(1, MAX_OPERATION_ORDERS, 2, "How many different members of the group must order it."),
 })
 
 export type OperationEntry = DeepReadonly<StaticDecode<typeof entry>>
 
 export const operationApprovalsSchema = listOf(entry, {
   description:
-    "Operations of the host that need signed orders of people. They bind the command and the running node: whoever has the database and its password can read it with another program.",
+    "Operations of the host that need signed orders of people. They bind the command and the running node. Anybody who has the database and its password can read it with another program.",
   expected: "a list of at most 16 tables",
   maxItems: 16,
 })

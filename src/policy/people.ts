@@ -37,53 +37,56 @@ const name = (example: string, description: string) =>
     description,
   )
 
-const approver = entryOf("A person: with `key`, with the four of a passkey, or with both, of which either counts.", {
-  name: name("alice", "Unique in the list; statements and groups name it."),
-  key: Type.Optional(
-    textThat(
-      (text) => !isUnfit(readSshPublicKey(text)),
-      {
-        name: "public key of OpenSSH",
-        expected:
-          "a line of a .pub file: ssh-ed25519, ecdsa-sha2-nistp256, or one of the two that live in a security key",
-        example: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBI/EkN/mHBgq4Z81bGW0iDEfnPm2cOyaRMgvc1HdV0L alice",
-      },
-      "The line of a .pub file of ssh-keygen.",
+const approver = entryOf(
+  "A person. Give `key`, or the four keys of a passkey, or both; a signature by either counts.",
+  {
+    name: name("alice", "Unique in the list; statements and groups name it."),
+    key: Type.Optional(
+      textThat(
+        (text) => !isUnfit(readSshPublicKey(text)),
+        {
+          name: "public key of OpenSSH",
+          expected:
+            "a line of a .pub file: ssh-ed25519, ecdsa-sha2-nistp256, or one of the two that live in a security key",
+          example: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBI/EkN/mHBgq4Z81bGW0iDEfnPm2cOyaRMgvc1HdV0L alice",
+        },
+        "The line of a .pub file of ssh-keygen.",
+      ),
     ),
-  ),
-  credential_id: Type.Optional(
-    textThat(
-      (text) => (fromBase64Url(text)?.length ?? MAX_CREDENTIAL_ID + 1) <= MAX_CREDENTIAL_ID,
-      { name: "credential id", expected: "base64url without padding", example: "Y3JlZGVudGlhbA" },
-      "Of a passkey.",
+    credential_id: Type.Optional(
+      textThat(
+        (text) => (fromBase64Url(text)?.length ?? MAX_CREDENTIAL_ID + 1) <= MAX_CREDENTIAL_ID,
+        { name: "credential id", expected: "base64url without padding", example: "Y3JlZGVudGlhbA" },
+        "For a passkey: its credential id.",
+      ),
     ),
-  ),
-  public_key: Type.Optional(
-    textThat(
-      (text) => passkeyOf(text) !== undefined,
-      {
-        name: "COSE key",
-        expected: "a COSE key of ES256 or EdDSA, in base64url without padding",
-        example: "pAEBAycgBiFYIBI_EkN_mHBgq4Z81bGW0iDEfnPm2cOyaRMgvc1HdV0L",
-      },
-      "Of a passkey: its COSE key.",
+    public_key: Type.Optional(
+      textThat(
+        (text) => passkeyOf(text) !== undefined,
+        {
+          name: "COSE key",
+          expected: "a COSE key of ES256 or EdDSA, in base64url without padding",
+          example: "pAEBAycgBiFYIBI_EkN_mHBgq4Z81bGW0iDEfnPm2cOyaRMgvc1HdV0L",
+        },
+        "For a passkey: its COSE key.",
+      ),
     ),
-  ),
-  rp_id: Type.Optional(
-    textThat(
-      (text) => /^[a-z0-9.-]{1,253}$/.test(text),
-      { name: "relying party", expected: "a host name in lower case", example: "approvals.example.com" },
-      "Of a passkey: the relying party that it was made for.",
+    rp_id: Type.Optional(
+      textThat(
+        (text) => /^[a-z0-9.-]{1,253}$/.test(text),
+        { name: "relying party", expected: "a host name in lower case", example: "approvals.example.com" },
+        "For a passkey: the relying party that it was made for.",
+      ),
     ),
-  ),
-  origin: Type.Optional(
-    url(
-      { schemes: ["https", "http"], credentials: false },
-      "https://approvals.example.com",
-      "Of a passkey: the origin at which it may sign; no other counts.",
+    origin: Type.Optional(
+      url(
+        { schemes: ["https", "http"], credentials: false },
+        "https://approvals.example.com",
+        "For a passkey: the only origin at which it may sign.",
+      ),
     ),
-  ),
-})
+  },
+)
 
 const PASSKEY_KEYS = ["credential_id", "public_key", "rp_id", "origin"] as const
 
@@ -126,7 +129,7 @@ const pointsOf = (one: WrittenApprover): readonly string[] =>
 
 export const approversSchema = refined(
   listOf(approver, {
-    description: "Who may ask for tasks and approve them, each by a signature that this node verifies itself.",
+    description: "People who may ask for tasks and approve them, each with a signature that this node verifies itself.",
     expected: `a list of at most ${MAX_APPROVERS} tables`,
     maxItems: MAX_APPROVERS,
   }),
@@ -147,7 +150,7 @@ const group = entryOf("Approvers who count together.", {
 
 export const approverGroupsSchema = refined(
   listOf(group, {
-    description: "Approvers who count together: `require` asks for so many of a group.",
+    description: "Approvers who count together: a `require` entry demands a number of approvals from a group.",
     expected: `a list of at most ${MAX_APPROVERS} tables`,
     maxItems: MAX_APPROVERS,
   }),

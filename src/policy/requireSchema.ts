@@ -8,13 +8,15 @@ import { rollingWindow } from "./words.ts"
 const MAX_MEMBERS = 256
 
 const who = {
-  name: Type.Optional(word("large", "Unique in the list; verdicts name it. Left out: its group and number.")),
+  name: Type.Optional(
+    word("large", "Unique in the list; verdicts name it. If left out, verdicts name its group and number."),
+  ),
   group: word("treasury", "A name of [[approver_groups]]."),
   min: requiredInteger(
     1,
     MAX_MEMBERS,
     2,
-    "How many of its members must approve; whoever asked for the task is none of them.",
+    "How many of its members must approve. The person who asked for the task does not count.",
   ),
 }
 
@@ -22,25 +24,25 @@ const who = {
 const { name: _, ...conditions } = denyEntry.properties
 
 const requireEntry = entryOf(
-  "Approvals that are needed where all conditions match that it states; what is unknown matches.",
+  "Approvals that are needed if all conditions of the entry match; an unknown value matches.",
   {
     ...who,
     above: Type.Optional(
       line(
         "50000 USDC",
-        "Only where the task moves more than this of the asset: transfers out, approvals and the highest fees, all payloads together.",
+        "The entry applies only if the task moves more than this amount of the asset: transfers out, approvals and the highest fees, all payloads together.",
       ),
     ),
     window: Type.Optional(
       rollingWindow(
-        "With it, `above` is compared with all that moved within this time, this task included, so that splitting evades nothing.",
+        "With this key, `above` is compared with everything that moved within this time, this task included, so that splitting a payment does not evade it.",
       ),
     ),
     per: Type.Optional(
       requiredOneOf(
         ["all", "group", "destination", "source"],
         "all",
-        "What `above` adds up: everything, which is the default, one key, each destination or each source.",
+        "What `above` adds up: everything (the default), one key, each destination or each source.",
       ),
     ),
     ...conditions,

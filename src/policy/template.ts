@@ -10,7 +10,7 @@ const WIDTH = 110
 const INTRODUCTION =
   "Risk control by rules inside the node, before any callback server is asked. Default deny: a section that is left out " +
   "rejects every task of its kind, an empty list lets nothing pass, and all rules of a section must allow. A rule that " +
-  "is left out is not asked. Contradictions: cosigner policy check. What would happen: cosigner policy explain."
+  "is left out is not evaluated. Contradictions: cosigner policy check. What would happen: cosigner policy explain."
 
 /** `table` is the name of the whole table in the file. */
 export function rulesTemplate(table: string): readonly string[] {

@@ -45,7 +45,7 @@ const client = tableOf("A client of WaaS.", {
   url: url(
     { schemes: ["http", "https"], credentials: false },
     "https://waas.example:11050",
-    "Where WaaS answers, without /v2.",
+    "The address of WaaS, without /v2.",
   ),
   response_key: hex32("The key that signs the answers of WaaS, as `cosigner waas info` shows it."),
   api_key_file: path("client.key", "The secret API key, mode 600; relative paths are relative to this file."),
@@ -63,7 +63,7 @@ const client = tableOf("A client of WaaS.", {
       description: "The nodes whose attestations of addresses count.",
     },
   ),
-  attestations: integer(1, 32, 2, "How many of them an address needs: the threshold of the group."),
+  attestations: integer(1, 32, 2, "How many of these nodes must attest an address: the threshold of the group."),
   roots: listOf(
     parsed(parseRoot, {
       example: "xpub661My...",

@@ -83,7 +83,7 @@ const ether = (example: string, description: string) =>
 const token = entryOf("A token whose transfers to the same destinations are allowed.", {
   contract: address("0xdAC17F958D2ee523a2206206994597C13D831ec7", "The token's contract."),
   decimals: requiredInteger(0, 36, 6, "The token's number of decimals."),
-  max_amount: word("1000", "The most of one transfer, in whole tokens, as text."),
+  max_amount: word("1000", "The largest amount of one transfer, in whole tokens, as text."),
 })
 
 const chain = entryOf("A chain whose transactions may be approved.", {
@@ -94,7 +94,7 @@ const chain = entryOf("A chain whose transactions may be approved.", {
     expected: "a list of addresses",
     example: [],
   }),
-  max_amount: ether("0.1 ether", "The most of one transaction, with its unit: ether, gwei or wei."),
+  max_amount: ether("0.1 ether", "The largest amount of one transaction, with its unit: ether, gwei or wei."),
   max_fee: ether("0.01 ether", "The most that the gas of one transaction may cost."),
   tokens: listOf(
     refined(token, function* ({ max_amount, decimals }): Generator<Refused> {
@@ -118,7 +118,7 @@ export const callbackServerSchema = tableOf("The configuration of the reference 
     example: "127.0.0.1:11020",
     expected: "an address and a port, such as 127.0.0.1:11020",
     description:
-      "Addresses: 127.0.0.1, localhost, 0.0.0.0, [::1] or [::]. The node asks /v2/check (or /v1/check); /ping tells that it lives.",
+      "Addresses: 127.0.0.1, localhost, 0.0.0.0, [::1] or [::]. The node asks /v2/check (or /v1/check); /ping answers while the server runs.",
   }),
   private_key: pathOr(
     "callback-server.key",
@@ -145,7 +145,7 @@ export const callbackServerTemplate = (set: Readonly<Record<string, unknown>> = 
   templateOf(callbackServerSchema, {
     head: [
       "A callback server for a co-signer node: cosigner callback-server -c callback-server.toml",
-      "What is not allowed here is rejected. Relative files are relative to this one. Commented keys show defaults and examples.",
+      "The server rejects everything that is not allowed here. Relative files are relative to this one. Commented keys show defaults and examples.",
     ],
     set,
   })

@@ -21,7 +21,7 @@ export const allow = defineRule({
   key: "allow",
   sections: ["key_sign"],
   code: "E-RSK-018",
-  doc: "What may be signed: each effect of each payload, and its fee, must be covered by an entry all of whose conditions hold. Left out, every payload that can be read passes; empty, none.",
+  doc: "What may be signed. An entry all of whose conditions hold must cover each effect of each payload, and its fee. If the list is left out, every payload that can be read passes; if it is empty, none does.",
   schema: itemsOf(
     allowEntry,
     [

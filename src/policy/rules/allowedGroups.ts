@@ -11,7 +11,7 @@ export const allowedGroups = defineRule({
   key: "allowed_groups",
   sections: ["key_sign", "key_reshare", "key_share_sign"],
   code: "E-RSK-005",
-  doc: "Only these groups: their ids.",
+  doc: "Ids of the groups that may be used. All others are refused.",
   schema: itemsOf(word("GROUP-ID", "A group id."), ["GROUP-ID"], "Groups that may be used."),
   absent: "not asked",
   check: (allowed, request) => {

@@ -8,7 +8,7 @@ export const allowedRootKeys = defineRule({
   key: "allowed_root_keys",
   sections: ["key_sign"],
   code: "E-RSK-006",
-  doc: "Only groups with one of these root keys, as this node's own record of the group has it.",
+  doc: "Root keys of the groups that may be used. This node's own record of the group must have one of them.",
   schema: itemsOf(word("xpub...", "An extended public key."), ["xpub..."], "Root keys that may sign."),
   absent: "not asked",
   check: (allowed, { rootPubKey }) => [

@@ -8,7 +8,7 @@ export const approvals = defineRule({
   key: "require",
   sections: ["key_sign"],
   code: "E-RSK-024",
-  doc: "Approvals by people. Every entry that applies must be fulfilled: so many of its group must have signed that they approve this very task, and somebody who does not count among them that they ask for it. Until then the task waits; one rejection refuses it.",
+  doc: "Approvals by people. Every entry that applies must be fulfilled: as many members of its group as it says must have signed that they approve this very task, and another person must have signed that they ask for it. Until then the task waits; one rejection refuses it.",
   schema: requireList,
   absent: "not asked",
   problems: requireProblems,

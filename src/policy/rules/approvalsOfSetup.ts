@@ -8,7 +8,7 @@ export const approvalsOfSetup = defineRule({
   key: "require",
   sections: ["key_gen", "key_reshare"],
   code: "E-RSK-024",
-  doc: "Approvals by people: so many of the group must have signed that they approve this very task, and somebody else that they ask for it. Until then the task waits; one rejection refuses it.",
+  doc: "Approvals by people: as many members of the group as the entry says must have signed that they approve this very task, and another person must have signed that they ask for it. Until then the task waits; one rejection refuses it.",
   schema: requireSetupList,
   absent: "not asked",
   problems: requireProblems,

@@ -15,11 +15,11 @@ export const blindPaths = defineRule({
   key: "blind_paths",
   sections: ["key_sign"],
   code: "E-RSK-021",
-  doc: "Paths on which a digest may be signed without its payload. Asked once allow, deny or a limit by amount is written: everywhere else a payload is then required.",
+  doc: "Paths on which a digest may be signed without its payload. The rule applies once allow, deny or a limit by amount is written. On all other paths a payload is then required.",
   schema: itemsOf(
     pathPattern("m/86/0/0/*", "A pattern of paths."),
     ["m/86/0/0/*"],
-    "Paths on which digests may be signed unread.",
+    "Paths on which digests may be signed without being read.",
   ),
   absent: "asked as empty",
   needed: asksForPayloads,

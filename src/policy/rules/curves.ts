@@ -9,7 +9,7 @@ export const curves = defineRule({
   key: "curves",
   sections: ["key_gen", "key_sign", "key_reshare"],
   code: "E-RSK-008",
-  doc: "Only keys on these curves.",
+  doc: "Curves of the keys that may be used. Keys on other curves are refused.",
   schema: itemsOf(requiredOneOf(CURVES, "secp256k1", "A curve."), CURVES, "Curves of keys."),
   absent: "not asked",
   check: (allowed, { curve }) => [

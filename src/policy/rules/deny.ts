@@ -19,7 +19,7 @@ export const deny = defineRule({
   key: "deny",
   sections: ["key_sign"],
   code: "E-RSK-019",
-  doc: "What must not be signed, whatever allows it: one entry that matches an effect of a payload refuses the task. A condition on what the payload does not say matches.",
+  doc: "What must not be signed, even if allow covers it. One entry that matches an effect of a payload refuses the task. A condition on something that the payload does not state matches.",
   schema: itemsOf(
     denyEntry,
     [

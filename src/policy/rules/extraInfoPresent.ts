@@ -15,7 +15,7 @@ export const extraInfoPresent = defineRule({
   formerKey: "extra_info_required",
   sections: SECTIONS,
   code: "E-RSK-015",
-  doc: "Dotted names in extra_info that must be there and not empty, for callback servers and auditors to have. No guard: WaaS fills them in, and what they say is not checked. What is signed is for `allow`, `deny` and `limits`.",
+  doc: "Dotted names in extra_info that must be present and not empty, so that callback servers and auditors have them. This is no protection: WaaS fills them in, and the node does not check their values. Use `allow`, `deny` and `limits` to control what is signed.",
   schema: itemsOf(word("org.org_id", "A dotted name."), ["org.org_id"], "Context that must come with a task."),
   absent: "not asked",
   check: (names, { extraInfo }) => {

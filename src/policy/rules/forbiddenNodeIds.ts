@@ -8,7 +8,7 @@ export const forbiddenNodeIds = defineRule({
   key: "forbidden_node_ids",
   sections: ["key_sign", "key_reshare"],
   code: "E-RSK-014",
-  doc: "Nodes of which none may take part.",
+  doc: "Nodes that must not take part.",
   schema: itemsOf(word("NODE-ID-3", "A node id."), ["NODE-ID-3"], "Nodes that must not take part."),
   absent: "not asked",
   check: (forbidden, { usedNodeIds }) => {

@@ -8,7 +8,7 @@ export const keyGenAllowList = defineRule({
   key: "allow_list",
   sections: ["key_gen"],
   code: "E-RSK-004",
-  doc: "Each new key must match one entry: this threshold and exactly these nodes, in any order. Left out, it is empty, and nothing passes.",
+  doc: "Each new key must match one entry: this threshold and exactly these nodes, in any order. If the list is left out, it counts as empty, and no key passes.",
   schema: itemsOf(
     entryOf("One kind of key.", {
       threshold: requiredInteger(1, 1000, 2, "How many of the nodes sign."),

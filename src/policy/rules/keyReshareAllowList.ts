@@ -8,7 +8,7 @@ export const keyReshareAllowList = defineRule({
   key: "allow_list",
   sections: ["key_reshare"],
   code: "E-RSK-004",
-  doc: "Each change of a key's members must match one entry: this root key, this threshold and exactly these nodes, in any order. Left out, it is empty, and nothing passes.",
+  doc: "Each change of a key's members must match one entry: this root key, this threshold and exactly these nodes, in any order. If the list is left out, it counts as empty, and no change passes.",
   schema: itemsOf(
     entryOf("One change.", {
       xpubkey: word("xpub...", "The extended public key of the key's root."),

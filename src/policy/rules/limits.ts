@@ -40,7 +40,7 @@ export const limits = defineRule({
   key: "limits",
   sections: ["key_sign"],
   code: "E-RSK-011",
-  doc: "Signatures, or amounts of an asset, per rolling window. Every limit must hold. A limit is this node's alone: it binds the group where this node is in every signing set (required_node_ids).",
+  doc: "Signatures, or amounts of an asset, per rolling window. Every limit must hold. A limit counts on this node only. It binds the group if this node is in every signing set (required_node_ids).",
   schema,
   absent: "not asked",
   problems: limitProblems,

@@ -8,7 +8,7 @@ export const maxBatch = defineRule({
   key: "max_batch",
   sections: ["key_sign", "key_share_sign"],
   code: "E-RSK-010",
-  doc: "The most messages that one task may ask to have signed.",
+  doc: "The largest number of messages that one task may ask to sign.",
   schema: requiredInteger(1, 1_000_000, 16, "Messages of one task."),
   absent: "not asked",
   check: (max, request) => {

@@ -8,7 +8,7 @@ export const rejectAll = defineRule({
   key: "reject_all",
   sections: SECTIONS,
   code: "E-RSK-003",
-  doc: "Whether every task of this kind is rejected. Stands in every section and has no default.",
+  doc: "Whether every task of this kind is rejected. Every section must have it, and it has no default.",
   schema: requiredBoolean(false, "Reject every task of this kind."),
   absent: "a problem",
   check: (on) => [

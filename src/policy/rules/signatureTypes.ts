@@ -12,7 +12,7 @@ export const signatureTypes = defineRule({
   key: "signature_types",
   sections: ["key_sign"],
   code: "E-RSK-007",
-  doc: "Only these kinds of signature.",
+  doc: "Kinds of signature that are allowed. All others are refused.",
   schema: itemsOf(
     requiredOneOf(SIGNATURE_TYPES, "ECDSA", "A kind of signature."),
     SIGNATURE_TYPES,

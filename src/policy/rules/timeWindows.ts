@@ -11,7 +11,7 @@ export const timeWindows = defineRule({
   key: "time_windows",
   sections: SECTIONS,
   code: "E-RSK-012",
-  doc: "Only within these times of the week. A night is two windows.",
+  doc: "Times of the week at which tasks are allowed. Write a night as two windows.",
   schema: itemsOf(
     timeWindow,
     [{ zone: "Europe/Zurich", days: ["mon", "tue", "wed", "thu", "fri"], from: "08:00", to: "18:00" }],
