@@ -19,8 +19,8 @@ import { command, flag, list, refuse, required, value, valueOr } from "./command
 export const key = command({
   summary: "Print the keys by which others verify this node's log",
   details: [
-    "The first is the log's: auditors verify exports and proofs with it. The second is what this node signs with as a witness of",
-    "other nodes' logs. Both are public; hand them over by a way that whoever might forge a log does not control.",
+    "The first is the log's key: auditors verify exports and proofs with it. This node signs with the second key as a witness of",
+    "other nodes' logs. Both are public. Hand them over through a channel that nobody who might forge a log controls.",
   ].join("\n"),
   examples: [["cosigner audit key", "once, and again after nothing: they stay, through backups and restores too"]],
   run: async (base) => {
@@ -34,8 +34,8 @@ export const key = command({
 export const exportLog = command({
   summary: "Write this node's log as files that anybody can verify",
   details: [
-    "Checkpoint, tiles and leaves as C2SP tlog-tiles has them, and the leaves once more as JSON lines. The node may be running. DIR must be",
-    "new or empty. With --since leaves of before are left out, in groups of 256; the tree is whole all the same, and verify needs --partial.",
+    "Writes checkpoint, tiles and leaves in the form of C2SP tlog-tiles, and the leaves also as JSON lines. The node may be running. DIR must be",
+    "new or empty. --since omits earlier leaves, in groups of 256. The tree is still whole, and verify then needs --partial.",
   ].join("\n"),
   args: { dir: required("dir", "the folder that is made") },
   options: { since: value("--since <time>", "leave out leaves of before: 2026-01-31 or 2026-01-31T12:00:00Z", moment) },
@@ -80,7 +80,7 @@ const keyOption = value("--key <key>", "the log's key, as `cosigner audit key` p
 export const verify = command({
   summary: "Verify an exported log or a proof, with nothing but the keys",
   details: [
-    "Needs no node and no password. Every hash, leaf, signature and file is looked at; exit code 5 says that something is not as it was",
+    "Needs no node and no password. Checks every hash, leaf, signature and file. Exit code 5 says that something is not as it was",
     "signed, and the message says where. Each --witness must have cosigned. PATH is a folder of `audit export` or a file of `audit prove`.",
   ].join("\n"),
   args: { path: required("path", "the folder or the proof") },
@@ -153,8 +153,8 @@ function verifiedProof(path: string, key: NoteKey, witnesses: readonly NoteKey[]
 export const prove = command({
   summary: "Write proofs of what the log says of a task",
   details: [
-    "One file for each leaf: the leaf, its path in the tree, and the checkpoint, as C2SP tlog-proof has it. Whoever has the log's key",
-    "verifies it with `cosigner audit verify`, without the rest of the log. The node may be running.",
+    "Writes one file for each leaf: the leaf, its path in the tree, and the checkpoint, in the form of C2SP tlog-proof. Anybody who has the log's key",
+    "can verify it with `cosigner audit verify`, without the rest of the log. The node may be running.",
   ].join("\n"),
   args: { task: required("task-id", "as `cosigner info task` shows it") },
   options: { dir: valueOr("--dir <dir>", "where the files go", ".", (text) => text) },

@@ -9,9 +9,9 @@ import { command, refuse, value } from "./command.ts"
 export const report = command({
   summary: "Say what happened in some time: who asked, what was signed and refused, where time is missing",
   details: [
-    "Reads this node's database, beside a running node too; with --export a folder that `audit export` wrote, which is verified first",
-    "with --key. Who asked is WaaS's word; what is signed, in words, is what this node read in the payload. A gap is time without a",
-    "node at work: after a stop, after an end without one, or a jump of the clock.",
+    "Reads this node's database, also beside a running node. With --export it reads a folder that `audit export` wrote, and verifies it first",
+    "with --key. WaaS states who asked, without proof. The description of what is signed is what this node read in the payload. A gap is time without a",
+    "running node: after a stop, after an end without a stop, or a jump of the clock.",
   ].join("\n"),
   options: {
     from: value("--from <time>", "2026-01-31 or 2026-01-31T12:00:00Z; the beginning of the log if absent", moment),

@@ -34,7 +34,7 @@ const passwordFile = value("--password-file <file>", "file with the password of 
 export const create = command({
   summary: "Write a proven backup of this node; it may be running",
   details: [
-    "One encrypted file with identity, keys, shares and journal, under a password of its own. As soon as it is written it is",
+    "Makes one encrypted file with identity, keys, shares and journal, under a password of its own. As soon as it is written, it is",
     "restored in a scratch place and every share is proven against its public share; a backup that is not proven is removed.",
     "One-time material of ECDSA stays out (it must never be used from a copy): after a restore ECDSA waits for a refresh. The",
     "configuration and the keys of callback servers are not in it, unless --with-config puts them in; passwords never are.",
@@ -151,8 +151,8 @@ export const restore = command({
     "one of two copies in. ECDSA waits in every restored group until a refresh (a KeyReshare to the same nodes) made new",
     "one-time material; EdDSA and Schnorr sign at once. A group that was reshared since the backup stays refused by its peers.",
     "With --with-config the configuration in the backup comes back too: to its place, or to NAME.restored where another one is.",
-    "Where [[operation_approvals]] of the configuration given here says so, people order it first: --as prints the order for this file and",
-    "--node, --key signs it, and --signed names the signed orders. That binds this command, not who reads the backup with another program.",
+    "If [[operation_approvals]] of the configuration given here says so, people must order it first: --as prints the order for this file and",
+    "--node, --key signs it, and --signed names the signed orders. This binds only this command: another program with the password can still read the backup.",
   ].join("\n"),
   args: { file: required("file", "the backup") },
   options: {

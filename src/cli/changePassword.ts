@@ -23,12 +23,12 @@ export const changePassword = command({
   summary: "Give the database another password",
   details: [
     "The node may be running. The new password is asked for twice on a terminal; without one it is read from stdin as two",
-    "equal lines. A key file gets it too (FILE.bak keeps the old one until the next start), or nothing is changed. Backups keep",
+    "equal lines. The command also writes it to a key file (FILE.bak keeps the old one until the next start), or changes nothing. Backups keep",
     "the password they have. The old password still opens every copy of the database that was made before. The key under which",
-    "records are sealed stays the same: whoever had the old password and such a copy can read later copies too. If the old password",
-    "was known to somebody, use --reencrypt: it draws a new key and seals every record again, in a new file that takes the place of",
-    "the old one whole. The node must not be running for it, because that would not see the new file. It does not undo what a copy",
-    "and the old password have shown already: refresh the groups by a reshare, which makes new shares, and make new backups.",
+    "records are sealed stays the same: anybody who had the old password and such a copy can also read later copies. If somebody",
+    "knew the old password, use --reencrypt: it draws a new key and seals every record again, in a new file that replaces",
+    "the old one. The node must not be running for this, because it would not see the new file. It does not undo what a copy",
+    "and the old password have already revealed: refresh the groups by a reshare, which makes new shares, and make new backups.",
   ].join("\n"),
   options: {
     reencrypt: flag("--reencrypt", "draw a new key too, and seal every record again; the node must not be running"),

@@ -97,8 +97,8 @@ const told = ({ code, message, next }: CosignerError) => ({ code, message, next 
 export const show = command({
   summary: "Show the configuration, and where the running node has another",
   details: [
-    "The file with the flags on top and every default filled in; secrets are hidden. Where a node runs on the database, the",
-    "keys follow that it has in force with another value: it read them at its start, or at the last SIGHUP.",
+    "Shows the file with the flags applied and every default filled in; secrets are hidden. If a node runs on the database, the",
+    "output also lists the keys that the node has in force with another value: it read them at its start, or at the last SIGHUP.",
   ].join("\n"),
   options: startFlags,
   run: async ({ globals, options, out }) => {

@@ -23,9 +23,9 @@ export const demo = command({
   details: [
     "Runs this program as one WaaS and three nodes, as separate processes on loopback, in a temporary folder. They generate",
     "a 2-of-3 vault on both curves and sign real transactions with each pair of nodes, one of which is killed in between.",
-    "Rules, a callback server and what the nodes read in transactions stop what was not meant to be signed.",
+    "Rules, a callback server and the nodes' own reading of transactions stop what must not be signed.",
     "A large payout waits for two people, who approve it with SSH keys of their own.",
-    "Then one is lost for good, and the others reshare the keys to a new set of nodes. In the end every node's log is verified.",
+    "Then one node is lost for good, and the others reshare the keys to a new set of nodes. At the end every node's log is verified.",
   ].join("\n"),
   options: {
     keep: flag("--keep", "keep the folder: databases, configurations and logs"),

@@ -17,9 +17,9 @@ import { checkSettings } from "./doctor/settings.ts"
 export const doctor = command({
   summary: "Look at everything a node depends on, and say what to do about it",
   details: [
-    "Changes nothing, also beside a running node. Each line is a check with its result; what is wrong has an error code, and",
-    "the next step. Exits 0 if all is well, 1 on warnings, 2 on failures. A check that cannot be made is skipped, and counts",
-    "for neither. The database is opened with its password, as by `cosigner info`; without one those checks are skipped.",
+    "Changes nothing, also beside a running node. Each line is a check with its result. A problem has an error code and",
+    "a next step. Exits 0 if all is well, 1 on warnings, 2 on failures. A check that cannot be made is skipped, and counts",
+    "for neither. The command opens the database with its password, like `cosigner info`; without a password those checks are skipped.",
   ].join("\n"),
   options: {
     offline: flag("--offline", "dial nobody: skip WaaS, callback and event servers"),

@@ -29,12 +29,12 @@ import { lastingFor, operationOptions, readOrders, writeOut } from "./orders.ts"
 export const exportShare = command({
   summary: "Write encrypted recovery files of this node's key shares",
   details: [
-    "One file with the shares of the named groups, in the format that the public recovery tools read. Asks for a new password;",
-    "without a terminal the key file's password serves, and that is said. Beside a running node that compares the password first",
-    "and logs the export. Whoever has the files and",
+    "Writes one file with the shares of the named groups, in the format that the public recovery tools read. Asks for a new password;",
+    "without a terminal it uses the key file's password, and says so. A running node compares the password first",
+    "and logs the export. Anybody who has the files and",
     "passwords of enough nodes has the key: keep them apart, offline.",
-    "Where [[operation_approvals]] says so, people order it first: --as prints the order for exactly these groups, --key signs it, and",
-    "--signed names the signed orders. That binds this command and the running node, not who reads the database with another program.",
+    "If [[operation_approvals]] says so, people must order it first: --as prints the order for exactly these groups, --key signs it, and",
+    "--signed names the signed orders. This binds only this command and the running node: another program with the password can still read the database.",
   ].join("\n"),
   options: {
     groups: list("--group-ids <ids>", "the groups, between commas; all active ones if absent"),

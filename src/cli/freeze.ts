@@ -17,11 +17,11 @@ const group = value("--group <id>", "only this group; without it the whole node,
 export const freeze = command({
   summary: "Stop this node from signing, at once",
   details: [
-    "Within one second no new share leaves: nothing new is taken up or approved, running attempts end, and what was about to be sent is not.",
-    "Durable before the answer, through restarts, until `cosigner unfreeze` or the end that --for names. A running node needs no password",
-    "for it: whoever reaches its admin socket may stop it. Without a running node the database is written, which needs the password.",
-    "An approver freezes from afar: --as prints the order, ssh-keygen -Y sign -n cosigner-freeze signs it, --signed gives both to the node.",
-    "A freeze never shortens another. --for runs by the wall clock and by the node's time in service, and ends when both have passed.",
+    "Within one second no new share leaves: the node takes up and approves nothing new, ends running attempts, and does not send what was about to be sent.",
+    "The freeze is durable before the answer. It lasts through restarts, until `cosigner unfreeze` or the end that --for names. A running node needs no password",
+    "for it: anybody who reaches its admin socket may stop it. Without a running node the command writes to the database, which needs the password.",
+    "An approver can freeze remotely: --as prints the order, ssh-keygen -Y sign -n cosigner-freeze signs it, --signed gives both to the node.",
+    "A freeze never shortens another. With --for it ends when both the wall clock and the node's time in service have passed its end.",
   ].join("\n"),
   options: {
     for: value("--for <duration>", "ends by itself after that: 30m, 2h; without it, when it is lifted", readDuration),
@@ -68,9 +68,9 @@ export const freeze = command({
 export const unfreeze = command({
   summary: "Let a frozen node sign again",
   details: [
-    "Needs the password, unlike the freeze. On a node that follows a policy bundle it needs owners instead: each prints the order with --as,",
-    "signs it (ssh-keygen -Y sign -n cosigner-freeze), and gives it to the node with --signed. Without --group every freeze of the node is lifted, with it that of the group alone.",
-    "What was approved before the freeze and has not passed its deadline may then be signed: look at `cosigner info task` first.",
+    "Needs the password, unlike freezing. On a node that follows a policy bundle it needs owners instead: each prints the order with --as,",
+    "signs it (ssh-keygen -Y sign -n cosigner-freeze), and gives it to the node with --signed. Without --group it lifts every freeze of the node, with --group only that of the group.",
+    "The node may then sign tasks that were approved before the freeze and have not passed their deadline: look at `cosigner info task` first.",
   ].join("\n"),
   options: { group: value("--group <id>", "only the freeze of this group"), ...orderOptions },
   examples: [["cosigner unfreeze", "lifts everything"]],

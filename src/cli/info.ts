@@ -14,8 +14,8 @@ import { hasPassword } from "./password.ts"
 export const info = command({
   summary: "Show the node id and the callback public key",
   details: [
-    "Needs no password: a running node answers, else the signed summary beside the database (FILE.public), which a start writes.",
-    "With a key file, or without a summary, the database itself is read.",
+    "Needs no password: a running node answers. Otherwise the command reads the signed summary beside the database (FILE.public), which a start writes.",
+    "With a key file, or without a summary, it reads the database itself.",
   ].join("\n"),
   run: async (base) => {
     const { db } = await base.config()
@@ -28,7 +28,7 @@ export const info = command({
 export const group = command({
   summary: "Show the groups this node holds key shares of",
   details: [
-    "Of each group the epoch that signs, or the newest where none does yet. Private shares are never shown. A running node answers",
+    "Shows for each group the epoch that signs, or the newest one if none does yet. Private shares are never shown. A running node answers",
     "without the password.",
   ].join("\n"),
   args: { group: optional("group-id", "only this group") },
@@ -46,8 +46,8 @@ export const group = command({
 export const address = command({
   summary: "Show an address of a group, derived by this node and attested with its identity key",
   details: [
-    "The address is derived from this node's own record of the group, and what was derived is signed with the key that the node id names.",
-    "With --json that attestation is printed; `cosigner client address verify --attestation` demands those of enough nodes.",
+    "The node derives the address from its own record of the group, and signs the result with the key that the node id names.",
+    "With --json the command prints this attestation; `cosigner client address verify --attestation` demands attestations of enough nodes.",
     "A running node answers without the password.",
   ].join("\n"),
   options: {
@@ -75,7 +75,7 @@ export const address = command({
 export const task = command({
   summary: "Show what the journal knows of one task, or the newest tasks",
   details: [
-    "What was asked, what this node read in its payloads, the verdict, and how it ended. Payloads themselves are kept until the end, small ones longer.",
+    "Shows what was asked, what this node read in the payloads, the verdict, and how the task ended. Payloads themselves are kept until the end, small ones longer.",
     "A running node answers without the password.",
   ].join("\n"),
   args: { task: optional("task-id", "as in the log, in events and at WaaS; without it the newest are listed") },

@@ -32,8 +32,8 @@ export const installService = command({
   summary: "Install the systemd units of a node, or print them",
   details: [
     "Writes unit, user (sysusers.d), folders (tmpfiles.d) and the backup timer, and prints the steps that come next. A file",
-    "that is there and differs is left alone (E-OPS-010) unless --force is given: your own settings belong into a drop-in,",
-    "`systemctl edit cosigner`. With --user, a unit for one user's own service manager.",
+    "that exists and differs is left alone (E-OPS-010) unless --force is given. Your own settings belong in a drop-in,",
+    "`systemctl edit cosigner`. With --user it writes a unit for one user's own service manager.",
   ].join("\n"),
   options: {
     waas: flag("--waas", "the units of the coordinator instead of the node's"),

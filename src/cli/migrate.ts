@@ -6,8 +6,8 @@ import { command, flag } from "./command.ts"
 export const migrate = command({
   summary: "Bring the database to the format of this version",
   details: [
-    "The node must not be running: it reads the old format. Keeps a copy beside the database first. Exits 0 when there is nothing to do. A database of a later version is refused:",
-    "there is no way back but the copy that was made before.",
+    "The node must not be running, because it reads the old format. The command first makes a copy beside the database. It exits 0 when there is nothing to do. It refuses a database of a later version:",
+    "the only way back is the copy that was made before.",
   ].join("\n"),
   options: { dryRun: flag("--dry-run", "say what would be done, and do nothing") },
   run: async ({ config, options, out }) => {

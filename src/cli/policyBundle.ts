@@ -33,7 +33,7 @@ export const make = command({
   details: [
     "DRAFT is TOML: [bundle] with version, owners, min and delay, and the tables of the policy as cosigner.toml has them: the rules,",
     "[intent], [[approvers]], [[approver_groups]], callback servers, websocket.waas_public_key and danger keys. Keys and ABIs that it",
-    "names are read and put into the bundle. What comes out has no signature yet.",
+    "names are read and put into the bundle. The new bundle has no signature yet.",
   ].join("\n"),
   args: { draft: required("draft", "the policy, TOML") },
   options: { out: value("--out <file>", "where the bundle goes; never overwritten") },
@@ -55,9 +55,9 @@ export const make = command({
 export const sign = command({
   summary: "Add the signature of an owner to a policy bundle",
   details: [
-    "With --key it signs here. With neither --key nor --signature it prints the document, which is what is signed, and nothing else:",
+    "With --key it signs here. With neither --key nor --signature it prints only the document, which is to be signed:",
     "`cosigner policy bundle sign FILE --as NAME | ssh-keygen -Y sign -n cosigner-policy -f KEY > FILE.sig`",
-    "Read it first, and compare it with what is in force: `cosigner policy diff`.",
+    "Read the document first, and compare it with the policy in force: `cosigner policy diff`.",
   ].join("\n"),
   args: { file: required("file", "the bundle") },
   options: {
@@ -102,7 +102,7 @@ export const sign = command({
 export const verify = command({
   summary: "Check a policy bundle: who signed it, and whether a node can follow it",
   details:
-    "With --against the owners are those of another bundle, as a node counts them that follows it; without, the bundle's own, as for a first one. Exits 5 where too few have signed.",
+    "With --against the owners are those of another bundle, as they are for a node that follows it. Without it they are the bundle's own, as for a first bundle. Exits 5 if too few have signed.",
   args: { file: required("file", "the bundle") },
   options: {
     against: value("--against <file>", "the bundle in force"),

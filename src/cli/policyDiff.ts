@@ -22,8 +22,8 @@ const since = (text: string): number => parseWindow(text) ?? refuse("--since", "
 export const diff = command({
   summary: "Say what changes between two policies, and what would have ended otherwise",
   details: [
-    "A and B are policy bundles or configurations. Each part that differs is named as tightening, which is in force at once, or as loosening,",
-    "which waits for the delay; in doubt it loosens. With --since the journal's tasks are judged by both, callback servers left out.",
+    "A and B are policy bundles or configurations. Each part that differs is shown as tightening, which is in force at once, or as loosening,",
+    "which waits for the delay; in doubt it loosens. With --since the command also judges the journal's tasks by both, without callback servers.",
   ].join("\n"),
   args: { before: required("a", "the policy in force"), after: required("b", "the next one") },
   options: {

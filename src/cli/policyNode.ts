@@ -29,7 +29,7 @@ export const veto = command({
   details: [
     "Without --signed it prints the order to sign, for the version that waits on the running node:",
     "`cosigner policy veto --as NAME > veto; ssh-keygen -Y sign -n cosigner-policy -f KEY veto; cat veto veto.sig > signed`",
-    "With --signed it is given to the node. A version that was vetoed never comes into force; the next one has a higher number.",
+    "With --signed it gives the signed order to the node. A version that was vetoed never comes into force; the next one has a higher number.",
   ].join("\n"),
   options: orderOptions,
   examples: [["cosigner policy veto --signed signed", "gives the signed order to the node"]],
@@ -48,7 +48,7 @@ export const veto = command({
 export const recover = command({
   summary: "Take a bundle over whose owners the ones in force did not sign, because they lost their keys",
   details: [
-    "The decision of the host's operator, with the password, while the node is stopped. The bundle is signed by its own owners. It waits seven",
+    "The host's operator decides this, with the password, while the node is stopped. The bundle's own owners must have signed it. It waits seven",
     "times the delay, at least seven days in service, and every owner of the version in force can veto it meanwhile. What it tightens counts at once.",
   ].join("\n"),
   args: { file: required("file", "the bundle") },

@@ -14,8 +14,8 @@ const since = (text: string): number => parseWindow(text) ?? refuse("--since", "
 export const replay = command({
   summary: "Try a draft of the rules on the tasks of the journal",
   details:
-    "Counters start empty and are filled by what the draft approves, older tasks included. Callback servers are left out. " +
-    "Reads beside a running node.",
+    "Counters start empty; the tasks that the draft approves fill them, older tasks included. Callback servers are left out. " +
+    "The node may be running.",
   options: {
     draft: value("--draft <file>", "configuration with the draft of the rules (default: the one in force)"),
     since: valueOr("--since <duration>", "how far back to report", "30d", since),

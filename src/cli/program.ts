@@ -28,7 +28,7 @@ export function program(write: WriteText, rows: readonly Row[], chosen: Chosen |
     const node = nodeAt(root, row.path, write).description(row.summary)
     if (chosen?.row === row) attach(node, chosen)
   }
-  root.addHelpText("after", "\nOptions stand before or after the command. `cosigner help <command>` explains one.")
+  root.addHelpText("after", "\nOptions may come before or after the command. `cosigner help <command>` explains one.")
   return root
 }
 

@@ -8,9 +8,9 @@ import { command, flag } from "./command.ts"
 export const recoverRollback = command({
   summary: "Let an older copy of the database be this node, after a rollback was detected",
   details: [
-    "Only when the newest copy is lost for good and no other runs: bans and journal entries made since are gone. The decision is",
-    "written to the database; ECDSA waits in every group until a refresh made new one-time material (threshold.md 2.5 rule 11),",
-    "EdDSA and Schnorr sign at once. WaaS then refuses every other copy. The node does not run meanwhile: it refuses the older copy.",
+    "Use this only when the newest copy is lost for good and no other copy runs: bans and journal entries made since are gone. The decision is",
+    "written to the database. ECDSA waits in every group until a refresh has made new one-time material (threshold.md 2.5 rule 11);",
+    "EdDSA and Schnorr sign at once. WaaS then refuses every other copy. The node must not run meanwhile; it refuses to start on the older copy.",
   ].join("\n"),
   options: { understood: flag("--yes-i-understand", "say that no newer copy exists or runs") },
   run: async ({ config, options, out, passwords }) => {

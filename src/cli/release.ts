@@ -10,8 +10,8 @@ const plain = (text: string): string => text
 export const releaseKey = command({
   summary: "Make the key that signs releases",
   details: [
-    "An Ed25519 key in the format of minisign: FILE.key under a password of its own, and FILE.pub, which is published. minisign reads both.",
-    "Keep it on a machine that builds nothing; `cosigner release-sign` needs only SHA256SUMS.",
+    "Makes an Ed25519 key in the format of minisign: FILE.key under a password of its own, and FILE.pub, which you publish. minisign reads both.",
+    "Keep the key on a machine that builds nothing; `cosigner release-sign` needs only SHA256SUMS.",
   ].join("\n"),
   options: { out: valueOr("--out <file>", "where the secret key goes", "release.key", plain) },
   examples: [
@@ -56,7 +56,7 @@ export const releaseSign = command({
 export const releaseVerify = command({
   summary: "Say whether a release is what its key signed",
   details: [
-    "Verifies FILE.minisig, and of a SHA256SUMS every file that it names and that is in the same folder. Exit code 5 unless all is as signed.",
+    "Verifies FILE.minisig. For a SHA256SUMS it also verifies every file that the list names and that is in the same folder. Exit code 5 unless all is as signed.",
     "`minisign -V -p release.pub -m SHA256SUMS` and `sha256sum --check SHA256SUMS` say the same without this program.",
   ].join("\n"),
   args: { file: optional("file", "what was signed (default: SHA256SUMS)") },

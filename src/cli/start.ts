@@ -37,8 +37,8 @@ export const start = command({
   details: [
     "Logs to stderr and, if [log.file] says so, to a file. SIGTERM and SIGINT suspend tasks in progress, which go on after",
     "the next start, and end the process; SIGHUP reloads the rules and log levels and keeps the old ones if they are bad.",
-    "SIGUSR1 and SIGHUP open the log file anew, for whatever rotates it.",
-    "What else has changed in the file by then waits for a restart, and is named in the log, in readiness and by `config show`.",
+    "SIGUSR1 and SIGHUP reopen the log file, for programs that rotate it.",
+    "Other changes in the file wait for a restart; the log, readiness and `config show` name them.",
   ].join("\n"),
   options: startFlags,
   examples: [

@@ -21,7 +21,7 @@ export const status = command({
   summary: "Ask the running node how it is",
   details: [
     "Reads the port that [status] opens; needs no password. Exit codes: 0 ready, 1 not ready, 2 unreachable.",
-    "--watch shows every change until it is interrupted; with --json one value per line.",
+    "--watch shows every change until it is interrupted; with --json it prints one value per line.",
   ].join("\n"),
   options: { watch: flag("--watch", "go on asking every two seconds") },
   examples: [

@@ -10,8 +10,8 @@ export const strikes = command({
   summary: "Show which nodes misbehaved in sessions with this one, and who is refused for it",
   details: [
     `A strike is a message that no honest node sends: malformed, with a false proof (FAULT), or in two versions (EQUIV). From ${MAX_STRIKES}`,
-    "strikes on this node begins no task with that node until it is pardoned (threshold.md 2.4). The newest strikes are kept in full.",
-    "With --json an EQUIV carries its evidence: header, SHA-256 of the body and signature of both versions. The node's Ed25519",
+    "strikes on, this node begins no task with that node until it is pardoned (threshold.md 2.4). The newest strikes are kept in full.",
+    "With --json an EQUIV has its evidence: header, SHA-256 of the body and signature of both versions. The node's Ed25519",
     'key signed frame("msg", header, body_sha256) twice, which anybody can verify. A running node answers without the password.',
   ].join("\n"),
   examples: [["cosigner strikes --json > evidence.json", "for the other node's operator"]],
@@ -24,8 +24,8 @@ export const strikes = command({
 export const pardon = command({
   summary: "Begin tasks with a refused node again",
   details: [
-    "Only when its operator has explained the strikes. They stay on record, and so does the pardon; counting starts again from zero. A ban",
-    "is something else and stays. A running node does it itself, when the password is right.",
+    "Pardon a node only when its operator has explained the strikes. They stay on record, and so does the pardon; counting starts again from zero. A ban",
+    "is something else and stays. A running node carries out the pardon itself, if the password is right.",
   ].join("\n"),
   args: { node: required("node-id", "the node to pardon") },
   examples: [["cosigner strikes pardon NODE_ID", "after its operator has explained them"]],

@@ -7,11 +7,11 @@ import { command, refuse, required } from "./command.ts"
 export const trustWaasCommand = command({
   summary: "Trust the WaaS of another key from now on, and no more the one before",
   details: [
-    "For a WaaS whose signing key is lost or was stolen. Take the new key from its operator, not from the network: whoever has the private one can",
-    "ask this node for signatures, which its rules and callback servers still decide on. The decision is written to the database: the old key is not",
-    "trusted any more, whatever the configuration says, until the file names the new one too. A running node changes over at once, when the",
-    "password is right. With the key that is trusted already, the node forgets how far that WaaS had come, and follows whichever copy it meets.",
-    "A node that follows a policy bundle takes no key but the one that its owners signed.",
+    "Use this when the signing key of WaaS is lost or was stolen. Take the new key from its operator, not from the network: anybody who has the private key can",
+    "ask this node for signatures; its rules and callback servers still decide about them. The decision is written to the database: the node does not trust the old key",
+    "any more, even while the configuration still names it. Change the file to the new key too. A running node changes over at once, if the",
+    "password is right. If you give the key that is trusted already, the node forgets how far that WaaS had come, and follows the next copy that it meets.",
+    "A node that follows a policy bundle takes only the key that its owners signed.",
   ].join("\n"),
   args: { key: required("public-key", "of WaaS, 64 hex digits, as `cosigner waas info` shows it") },
   examples: [["cosigner trust-waas 5f3e...", "on each node of that WaaS"]],

@@ -18,8 +18,8 @@ export const dirOption = valueOr("--dir <dir>", "the folder of this WaaS", "waas
 export const init = command({
   summary: "Create a WaaS: its folder, its signing key, its database",
   details: [
-    "Nodes pin the public key that is printed, in [websocket] waas_public_key. Keep waas.key apart from copies of waas.db: whoever has it can ask nodes for signatures, which their rules still decide on.",
-    "waas.db is the embedded database. With [waas.store] url in waas.toml nothing reads or writes it, and it may be removed.",
+    "Nodes pin the printed public key, in [websocket] waas_public_key. Keep waas.key apart from copies of waas.db: anybody who has it can ask nodes for signatures; their rules still decide about them.",
+    "waas.db is the embedded database. With [waas.store] url in waas.toml nothing reads or writes it, and you may remove it.",
   ].join("\n"),
   options: { dir: dirOption },
   examples: [["cosigner waas init --dir waas", "a WaaS in ./waas"]],

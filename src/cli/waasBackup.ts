@@ -36,9 +36,9 @@ const telling =
 export const create = command({
   summary: "Write a proven backup of a WaaS; it may be running",
   details: [
-    "One encrypted file with its database (vaults, groups, requests, tasks, wallets, API keys' public halves) and waas.toml, under a",
-    "password of its own. It is copied in one moment beside a WaaS that works on, restored in a scratch place and looked at as a start",
-    "would, and only then gets its name. The signing key is not in it, on purpose: see cosigner waas backup key.",
+    "Makes one encrypted file with the database (vaults, groups, requests, tasks, wallets, API keys' public halves) and waas.toml, under a",
+    "password of its own. The database is copied in one moment while WaaS goes on. The file is restored in a scratch place and checked as a start",
+    "would check it, and only then gets its name. The signing key is not in it, on purpose: see cosigner waas backup key.",
   ].join("\n"),
   options: {
     dir: dirOption,
@@ -72,8 +72,8 @@ export const create = command({
 export const key = command({
   summary: "Write a proven backup of a WaaS's signing key, once",
   details: [
-    "A small encrypted file, under a password of its own, to be kept apart from the backups of the database: whoever has the key can ask",
-    "nodes for signatures, which their rules and callback servers still decide on. It never changes, so one backup is enough.",
+    "Makes a small encrypted file, under a password of its own. Keep it apart from the backups of the database: anybody who has the key can ask",
+    "nodes for signatures; their rules and callback servers still decide about them. The key never changes, so one backup is enough.",
   ].join("\n"),
   args: { file: required("file", "where to") },
   options: { dir: dirOption, passwordFile },
@@ -130,8 +130,8 @@ export const restore = command({
   summary: "Make the folder of a WaaS again from a backup, on any host",
   details: [
     "Writes waas.db (and waas.toml, if there is none) into --dir and overwrites nothing. Stop every other copy of this WaaS first: the restored",
-    "one becomes the newest, and nodes follow no other from then on. waas.key has to be there, comes from its own backup (--key-backup), or is made",
-    "anew (--new-key) where it is lost; then each node's operator runs `cosigner trust-waas` with the new public key.",
+    "one becomes the newest, and nodes follow no other from then on. waas.key must exist, or comes from its own backup (--key-backup), or is made",
+    "anew (--new-key) if it is lost; then each node's operator runs `cosigner trust-waas` with the new public key.",
     "Vaults and groups that are younger than the backup come back from the nodes: cosigner waas adopt. Requests since then are lost.",
   ].join("\n"),
   args: { file: required("file", "the backup") },

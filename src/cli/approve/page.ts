@@ -21,10 +21,10 @@ const MAX_PEM = 64 * 1024
 export const approvalsPage = command({
   summary: "Serve a page on which people approve with passkeys; never where WaaS runs",
   details: [
-    "It reads each task itself, as `cosigner approve` does, and sends on only what verifies under a passkey of its approvers file. Whoever serves the page decides what people",
-    "see on it: run it on a host of your own, which the people who run WaaS cannot change. Browsers have passkeys over https, and on localhost: a page for others needs",
-    "--tls-cert and --tls-key, or a proxy in front of a loopback address that ends TLS; --origin is what people type. A new passkey's entry for the nodes' configuration",
-    "stands on the page and is printed here. WaaS's response key is pinned by the profile.",
+    "The page reads each task itself, as `cosigner approve` does, and forwards only what verifies under a passkey of its approvers file. The host that serves the page decides what people",
+    "see on it, so run it on a host of your own, which the people who run WaaS cannot change. Browsers offer passkeys only over https and on localhost. So a page for other machines needs",
+    "--tls-cert and --tls-key, or a proxy that ends TLS in front of a loopback address; --origin is the address that people type. The page shows a new passkey's entry for the nodes' configuration,",
+    "and the command prints it. The profile pins WaaS's response key.",
   ].join("\n"),
   options: {
     ...deskOptions,

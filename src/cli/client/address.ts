@@ -111,10 +111,10 @@ export const list = command({
 export const verify = command({
   summary: "Say whether an address is a vault's own",
   details: [
-    "With --wallet, WaaS is asked for the address's path, and the address is derived again from the vault's root key.",
-    "With --path and --chain nobody is asked: it is derived from the roots that the profile names.",
-    "With --attestation, files that `cosigner info address --json` printed on the nodes: as many as the profile demands must be by its nodes, and agree.",
-    "Ends with exit code 5 unless it is.",
+    "With --wallet, the command asks WaaS for the address's path, and derives the address again from the vault's root key.",
+    "With --path and --chain it asks nobody, and derives the address from the roots that the profile names.",
+    "With --attestation it reads files that `cosigner info address --json` printed on the nodes. As many as the profile demands must be by its nodes, and agree.",
+    "Ends with exit code 5 unless the address is the vault's own.",
   ].join("\n"),
   args: { address: required("address", "as the chain spells it") },
   options: {

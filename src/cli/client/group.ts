@@ -116,9 +116,9 @@ export const keygen = command({
 export const reshare = command({
   summary: "Deal the shares of a vault's keys again: to the same nodes, to others, or to a further group",
   details: [
-    "refresh: the nodes of the group get new shares, and the old ones are worthless. members: a New group of the same type takes the keys over.",
+    "refresh: the nodes of the group get new shares, and the old ones are worthless. members: a group in state New, of the same type, takes over the keys.",
     "extend: the main group makes a signing or recovery group. recover: a recovery group makes a new main group.",
-    "The keys and every address stay the same; with --wait that is checked.",
+    "The keys and every address stay the same; with --wait the command checks this.",
   ].join("\n"),
   args: { group: required("target-group-id", "the group that gets shares") },
   options: {

@@ -6,9 +6,9 @@ import { profileOption, writeProfile } from "./profile.ts"
 export const init = command({
   summary: "Write the profile of a client, and make its API key",
   details: [
-    "The secret of the API key is made here and stays here, in a file of mode 600; a key file that is there already is used.",
-    "Whoever runs WaaS registers the public half that is printed. The response key is what `cosigner waas info` shows;",
-    "take it from them and not from the network: it is what tells answers of this WaaS from anybody else's.",
+    "The secret of the API key is made here and stays here, in a file of mode 600. If the key file exists already, it is used.",
+    "The operator of WaaS registers the printed public half. `cosigner waas info` shows the response key.",
+    "Take it from the operator and not from the network: only this key tells answers of this WaaS from forged ones.",
   ].join("\n"),
   options: {
     profile: profileOption,

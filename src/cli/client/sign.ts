@@ -15,8 +15,8 @@ import { vaultIdOf } from "./verified.ts"
 export const sign = command({
   summary: "Have the nodes of a vault sign a message, a payload or a digest",
   details: [
-    "A message is signed as the path's chain does: EIP-191 on EVM chains, BIP-322 on Bitcoin, TRON's own form on TRON. Everything else is a payload",
-    "with its --format; the nodes read it, and so does this command, which says in words what it will do before it asks. --digest asks for a",
+    "A message is signed in the form of the path's chain: EIP-191 on EVM chains, BIP-322 on Bitcoin, TRON's own form on TRON. Anything else is a payload",
+    "with its --format. The nodes read it, and so does this command, which describes in words what the payload will do before it asks the nodes. --digest asks for a",
     "signature over what nobody can read: nodes with rules refuse it unless their blind_paths name the path.",
     "Names of [intent] are those of the file that --config names. Ends with exit code 5 if the nodes refuse.",
   ].join("\n"),

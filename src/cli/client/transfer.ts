@@ -43,8 +43,8 @@ function weiOf(flagName: string): (text: string) => bigint {
 export const transfer = command({
   summary: "Have the nodes of a vault sign a payment on an EVM chain",
   details: [
-    "The transaction (EIP-1559) is built here. With --rpc-url the chain's endpoint is asked for what is not given: nonce, gas, fees; an endpoint can",
-    "make a payment fail or its fee high, which the nodes' rules bound. A token is named in [intent] of the file that --config names.",
+    "The command builds the transaction (EIP-1559). With --rpc-url it asks the chain's endpoint for values that are not given: nonce, gas, fees. An endpoint can",
+    "make a payment fail or its fee high; the nodes' rules bound this. A token must be named in [intent] of the file that --config names.",
     "With --wait the signed transaction is printed, and with --broadcast sent to the endpoint.",
   ].join("\n"),
   options: {
