@@ -50,17 +50,17 @@ export const riskCodes = {
     "`cosigner policy explain --task FILE` says for each effect which entries cover it and why others do not",
   ),
   "E-RSK-019": denied(
-    "such a task is refused whatever else allows it; change the deny entry that it names if it is wanted",
+    "the deny entry refuses such a task even if allow covers it; change the named deny entry if the task is wanted",
   ),
   "E-RSK-021": denied("send the payload with the task, or name the path in blind_paths"),
   "E-RSK-022": denied(
     "let the payload say it: transferChecked for a token, the accounts of a lookup table under [[intent.lookup_tables]], mints under [[intent.assets]]",
   ),
   "E-RSK-023": denied(
-    "`cosigner policy check` lists every name and amount that stands for nothing; mend them and reload",
+    "`cosigner policy check` lists every name and amount that stands for nothing; correct them and reload",
   ),
   "E-RSK-024": denied(
-    "a task waits for approvals until its deadline: `cosigner policy explain --task FILE` names those that it needs. One that a person rejected, or for which a word had ended when it was decided, needs a new request",
+    "a task waits for approvals until its deadline: `cosigner policy explain --task FILE` names those that it needs. A task that a person rejected, or for which an approval had expired when it was decided, needs a new request",
   ),
   "E-RSK-020": entry<{ readonly file: string; readonly problem: string }>({
     kind: "input",

@@ -124,7 +124,7 @@ export const alarmGuides = {
     ["the server is down or slow", "token, bucket or database is wrong"],
     "the reason has the HTTP status: 401 and 404 are the second",
     "repair the server or [metrics.influxdb]; signing is not concerned, and left-out rounds are not sent later",
-    "`cosigner_influx_skipped_total` stands still and points arrive",
+    "`cosigner_influx_skipped_total` no longer rises and points arrive",
   ),
   "E-LNK-001": guide(
     ["WaaS does not listen", "the name does not resolve", "a firewall or proxy is in the way"],

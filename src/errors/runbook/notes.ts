@@ -20,7 +20,7 @@ export const NOTES: Readonly<Partial<Record<Code, string>>> = {
   "E-STO-004":
     "A wrong password and a password for another database look the same. There is no way around it and no back door: look for the password that belongs to this file, or restore a backup whose password is known.",
   "E-LNK-004":
-    "Whoever answered could not prove the WaaS key that this node pins. Nothing was sent to it. Either `waas_public_key` is wrong, WaaS was set up anew, or somebody stands in between. Do not change the pin without asking the operator of WaaS over another channel.",
+    "The server that answered could not prove the WaaS key that this node pins. Nothing was sent to it. Either `waas_public_key` is wrong, WaaS was set up anew, or somebody is in between. Do not change the pin without asking the operator of WaaS over another channel.",
   "E-LNK-005":
     "Normal until the node's id is part of a vault's key share holder group at WaaS. The node asks again by itself.",
   "E-LNK-008":
@@ -32,7 +32,7 @@ export const NOTES: Readonly<Partial<Record<Code, string>>> = {
   "E-OPS-006":
     "Mandatory in production. A preloaded library sees every key share. Some monitoring agents inject themselves this way: keep them out of this service. The values are not shown; read them with `systemctl show -p Environment` or from the container's definition.",
   "E-OPS-105":
-    "Whoever could read the folder may have a copy of the encrypted database, which is worth as much as its password is strong. If that cannot be excluded: cosigner change-password does not help against an old copy; plan a reshare.",
+    "Anybody who could read the folder may have a copy of the encrypted database, which is only as safe as its password is strong. If that cannot be excluded: cosigner change-password does not help against an old copy; plan a reshare.",
   "E-OPS-113":
     "`secrets.db` and its password together are the key share. A backup without its password is nothing; keep both, apart from each other, and prove a restore on another machine once a quarter.",
 }

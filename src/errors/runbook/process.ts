@@ -34,7 +34,7 @@ export const processGuides = {
     HARDENED,
   ),
   "E-OPS-008": guide(
-    ["a sandbox hides the socket", "a wrapper script stands in between"],
+    ["a sandbox hides the socket", "a wrapper script is in between"],
     "`systemctl show -p NotifyAccess,Type cosigner`; a unit of Type=simple needs no word",
     "let the sandbox show the socket, or set NotifyAccess=all for a wrapper. Without the word systemd ends the service",
     "`systemctl status cosigner` says active and not activating",
@@ -107,7 +107,7 @@ export const processGuides = {
   ),
   "E-CLI-013": guide(
     ["stdout leads to a full disk or to a program that ended"],
-    "what stands behind the pipe or the redirection",
+    "look at the program that reads the pipe, or at the file of the redirection",
     "repeat the command; whether it had done its work is in its log",
     AGAIN,
   ),

@@ -75,7 +75,7 @@ export const riskGuides = {
   ),
   "E-RSK-118": ANSWERS(
     ["a clock is off"],
-    "`cosigner doctor` measures the difference, also against WaaS: whichever stands apart is wrong",
+    "`cosigner doctor` measures the difference, also against WaaS: the clock that differs from the others is wrong",
     "set that clock",
   ),
   "E-RSK-119": ANSWERS(

@@ -3,7 +3,7 @@ import { guide } from "./guide.ts"
 
 const STARTS = "the node starts, and `cosigner info group` lists every group"
 const RESTORE =
-  "stop, move the file away for whoever looks into it, and restore the newest proven backup with `cosigner backup restore`"
+  "stop, move the file away for the investigation, and restore the newest proven backup with `cosigner backup restore`"
 const OTHERS_SIGN = "The other nodes still sign if the threshold allows"
 const TAMPERED = guide(
   [
@@ -115,7 +115,7 @@ export const storeGuides = {
   "E-BAK-015": guide(
     ["a machine or volume snapshot was put back", "a backup of the file itself was restored", "a clone ran further"],
     "both numbers in the text say how much is missing: ask who restored what",
-    "put the newest copy back. Only if it is lost for good and no other runs: `cosigner recover-rollback`, then refresh the ECDSA groups. Signing on from an older copy by hand is what it prevents",
+    "put the newest copy back. Only if it is lost for good and no other runs: `cosigner recover-rollback`, then refresh the ECDSA groups. This check prevents that an older copy is made to sign by hand",
     STARTS,
   ),
   "E-BAK-016": guide(
@@ -133,7 +133,7 @@ export const storeGuides = {
   "E-BAK-019": DISK,
   "E-BAK-024": guide(
     ["the root of the container or unit is read-only and has no folder for temporary files", "a full or foreign /tmp"],
-    "both folders and what the system said of them stand in the text",
+    "the message names both folders and the system's error for each",
     "set TMPDIR to a folder that the user may write (`--tmpfs /tmp` for a container), with room for a copy of the database",
     "`cosigner backup create` ends with 0 and says `Proven`",
   ),

@@ -45,7 +45,7 @@ export const taskGuides = {
     ["WaaS asks for what rules refuse, again and again", "somebody tries rules out"],
     "`cosigner_tasks_unrecorded_total` by code, and the tasks in `/tasks`, show what was asked",
     "ask the operator of WaaS who asks. Approved tasks go on as always",
-    "the counter stands still, and refused tasks are recorded again",
+    "the counter no longer rises, and refused tasks are recorded again",
   ),
   "E-TSK-034": guide(
     ["another participant sends without end", "WaaS repeats messages"],
@@ -60,7 +60,7 @@ export const taskGuides = {
     LATER,
   ),
   "E-TSK-036": guide(
-    ["many large payloads are in work at once"],
+    ["many tasks with large payloads are in progress at once"],
     "`/tasks` shows how many are open",
     "wait: WaaS asks again. Ask for fewer at a time",
     LATER,
@@ -143,7 +143,7 @@ export const taskGuides = {
   "E-WAA-065": guide(
     ["the file was put together from parts of others by somebody who has its password", "a defect of this program"],
     "`cosigner waas backup verify` says it again; another backup of the same folder does not",
-    "use another backup, and keep this one for whoever looks into it",
+    "use another backup, and keep this one for the investigation",
     "`cosigner waas backup verify` ends with 0",
   ),
   "E-WAA-020": guide(
@@ -227,7 +227,7 @@ export const taskGuides = {
     "the request has ended, or its approvals show the word",
   ),
   "E-WAA-080": guide(
-    ["another program has the port", "something else stands where the socket belongs"],
+    ["another program has the port", "something else is in the place of the socket"],
     "`ss -ltnp` names the program; `ls -l` shows what is at the path",
     "end that program, or change waas.console.listen",
     "WaaS starts, and its log says `console open`",
