@@ -1,4 +1,4 @@
-/** What this program was built from. build.ts at the root defines COSIGNER_BUILD; from source there is none. */
+/** What this program was built from. build.ts at the root defines COSIGNER_BUILD; a run from source has none. */
 
 interface Build {
   /** `v0.1.0` */

@@ -1,6 +1,6 @@
 /**
- * Words for byte strings: hex, big-endian integers, joining, and the two comparisons.
- * Owns no format of its own; every codec above it is built from these.
+ * Helpers for byte strings: hex, big-endian integers, joining, and the two comparisons.
+ * Owns no format of its own; every codec is built from these.
  */
 import { timingSafeEqual } from "node:crypto"
 
@@ -11,7 +11,7 @@ const HEX = /^(?:[0-9a-f]{2})*$/
 export const toHex = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex")
 
-/** Lower-case hex without prefix to bytes; undefined if `text` is anything else (odd length, capitals, white space). */
+/** Converts lower-case hex without prefix to bytes; undefined for any other text (odd length, capitals, white space). */
 export function fromHex(text: string): Bytes | undefined {
   if (!HEX.test(text)) return undefined
   return copy(Buffer.from(text, "hex"))
@@ -43,7 +43,7 @@ export function equal(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && Buffer.compare(a, b) === 0
 }
 
-/** Comparison of bytes that depend on a secret: time depends on the lengths alone. */
+/** Comparison of bytes that depend on a secret: the time depends only on the lengths. */
 export function secretEqual(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b)
 }
@@ -73,11 +73,11 @@ function uintBe(value: number, length: 1 | 2 | 4): Bytes {
   return out
 }
 
-// Integers go through 64-bit views: no hex text and no reversed copy of what may be a secret is left behind, and it costs a
-// fifth. Time depends on the length alone, but for what the engine does with BigInts.
+// Integers are converted through 64-bit views. This leaves no hex text and no reversed copy of a possible secret behind, and costs a
+// fifth. The time depends only on the length, apart from what the engine does with BigInts.
 //
-// The view is never one of the caller's bytes. The engine keeps up to 1000 bytes of a typed array beside the array itself; whoever
-// asks for its `buffer`, or for a `subarray`, gets them moved, and the first place keeps a copy that nobody can wipe.
+// The view is never over the caller's bytes. The engine keeps up to 1000 bytes of a typed array inline. Code that asks for its `buffer`,
+// or for a `subarray`, makes the engine move them, and the first place keeps a copy that nobody can wipe.
 const SCRATCH = new Uint8Array(64)
 const SCRATCH_VIEW = new DataView(SCRATCH.buffer)
 
@@ -129,7 +129,7 @@ export function leToBig(bytes: Uint8Array): bigint {
   for (let at = whole - 8; at >= 0; at -= 8) value = (value << 64n) | view.getBigUint64(at, true)
   return value
 }
-/** I2OSP: big-endian in exactly `length` bytes. Throws RangeError for what does not fit. */
+/** I2OSP: big-endian in exactly `length` bytes. Throws RangeError for a value that does not fit. */
 export function bigToBe(value: bigint, length: number): Bytes {
   requireFit(value, length)
   const out = new Uint8Array(length)
@@ -140,7 +140,7 @@ export function bigToBe(value: bigint, length: number): Bytes {
   for (let i = partial - 1; i >= 0; i--, rest >>= 8n) out[i] = Number(rest & 0xffn)
   return out
 }
-/** Little-endian in exactly `length` bytes. Throws RangeError for what does not fit. */
+/** Little-endian in exactly `length` bytes. Throws RangeError for a value that does not fit. */
 export function bigToLe(value: bigint, length: number): Bytes {
   requireFit(value, length)
   const out = new Uint8Array(length)

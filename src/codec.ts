@@ -1,7 +1,7 @@
 /**
  * How bytes are written and read, everywhere: a reader for formats that are written by hand (frames, group records, message
  * bodies), and small codecs that compose, each the exact inverse of itself, for records. Decoding is closed: a byte too
- * few, a byte too many or a value out of its range is refused. Which format has which fields is its owner's.
+ * few, a byte too many or a value out of its range is refused. The owner of a format defines its fields.
  */
 import { u8 as asU8, type Bytes, beToBig, bigToBe, concat, copy, u16be, u32be, u64be, utf8 } from "./bytes.ts"
 import { Secret } from "./secret.ts"
@@ -11,12 +11,12 @@ export interface Codec<T> {
   read(from: ByteReader): T
 }
 
-/** The bytes are not what the writer writes. A boundary (a store, a socket, a session) turns it into a code or a blame. */
+/** The bytes are not what the writer writes. The boundary (a store, a socket, a session) turns this into a code or a blame. */
 export class Malformed extends Error {
   override readonly name = "Malformed"
 }
 
-/** Collects bytes; wipes what it outgrows, because records hold secrets. */
+/** Collects bytes. Wipes buffers that it has outgrown, because records hold secrets. */
 export class Writer {
   #bytes = new Uint8Array(256)
   #length = 0
@@ -52,8 +52,8 @@ export const textBlock = (text: string): Bytes => {
 export const flag = (value: boolean): Bytes => asU8(value ? 1 : 0)
 
 /**
- * Reads fields one after the other: big-endian numbers, lengths within bounds. Throws Malformed, with the place, for whatever
- * is not there or out of its bounds.
+ * Reads fields one after the other: big-endian numbers, lengths within bounds. Throws Malformed, with the place, for a field that
+ * is missing or out of its bounds.
  */
 export class ByteReader<B extends ArrayBufferLike = ArrayBufferLike> {
   #at = 0
@@ -132,7 +132,7 @@ export class ByteReader<B extends ArrayBufferLike = ArrayBufferLike> {
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-/** Text of bytes that are UTF-8; a mark at the start is a character. Throws Malformed; `at` is where they stand. */
+/** Decodes UTF-8 text; a byte order mark at the start is a character. Throws Malformed; `at` names the place. */
 export function decodeUtf8(bytes: Uint8Array, at: string): string {
   try {
     return strictUtf8.decode(bytes)
@@ -268,7 +268,7 @@ export function struct<T extends object>(fields: { readonly [K in keyof T]-?: Co
   }
 }
 
-/** A union told apart by the text in `key`; the number of a case is its place in the list. */
+/** A union distinguished by the text in `key`; the number of a case is its position in the list. */
 export function variant<K extends string, T extends { readonly [P in K]: string }>(
   key: K,
   cases: { readonly [N in T[K]]: Codec<Omit<Extract<T, { readonly [P in K]: N }>, K>> },

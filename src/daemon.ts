@@ -1,7 +1,7 @@
 /**
  * The node as a whole: builds the ports that tasks work through, and owns the order in which things start and stop.
- * Start: keys, workers, risk control, events, tasks of the last run, link. Stop: the reverse, so that nothing is asked of
- * what has gone already.
+ * Start: keys, workers, risk control, events, tasks of the last run, link. Stop: the reverse order, so that nothing is asked of
+ * a part that has already stopped.
  */
 
 import { createPrivateKey, type KeyObject, randomBytes, randomInt, randomUUID } from "node:crypto"
@@ -61,15 +61,15 @@ import { spawnSessionWorker } from "./workers/spawn.ts"
 export interface Daemon {
   readonly nodeId: string
   /**
-   * Puts a checked policy in the place of the old one; tasks that are decided from now on see it. `waiting` names what else
-   * has changed in the file and is not in force before a restart.
+   * Replaces the policy by a checked one; tasks that are decided from now on use it. `waiting` names other changes of the
+   * file that are not in force before a restart.
    */
   reload(policy: NodePolicy, waiting: readonly string[]): void
   /** Resolves when every task is suspended, events in flight are settled, and nothing runs any more. The store stays open. */
   stop(): Promise<void>
 }
 
-/** How long sessions may take to end at a stop; below what service managers wait. */
+/** How long sessions may take to end at a stop; less than service managers wait. */
 const DRAIN_MS = 10_000
 
 const MIB = 1024 * 1024
@@ -79,8 +79,8 @@ const LIMITS: TaskLimits = {
   signSessionMs: 30_000,
   setupSessionMs: 120_000,
   batch: MAX_BATCH,
-  // Thousands of ordinary tasks at once, and as many each day. What jobs/journal.ts keeps for how long makes that half a
-  // gigabyte of refused ones and some gigabytes of idle ones, at the very worst.
+  // Room for thousands of ordinary tasks at once, and as many each day. With the times that jobs/journal.ts keeps records, this is at
+  // the very worst half a gigabyte of refused tasks and some gigabytes of idle ones.
   journal: {
     refused: { burstBytes: 16 * MIB, bytesPerDay: 16 * MIB },
     idle: { burstBytes: 64 * MIB, bytesPerDay: 64 * MIB },
@@ -89,10 +89,10 @@ const LIMITS: TaskLimits = {
 
 const POOL_SIZE = Math.max(1, availableParallelism())
 
-/** Between two looks at the node, ms. */
+/** Time between two checks of the node, ms. */
 const TICK_MS = 1_000
 
-/** What every part of the node is made from. */
+/** The parts that everything in the node is made from. */
 interface NodeBase extends Pick<Startable, "config" | "link" | "callback" | "event"> {
   readonly store: Store
   readonly log: Log
@@ -104,7 +104,7 @@ interface NodeBase extends Pick<Startable, "config" | "link" | "callback" | "eve
   readonly stopping: AbortSignal
 }
 
-/** Throws for keys that cannot be used; once it returns, failures are states and retries. */
+/** Throws for keys that cannot be used. After it has returned, failures are states and retries. */
 export async function startDaemon(
   startable: Startable,
   store: Store,
@@ -191,7 +191,7 @@ export async function startDaemon(
       tasks.reconsider()
     },
     async stop() {
-      // First, because a node that is stopping looks broken.
+      // This comes first, because a node that is stopping looks broken.
       const unwatched = operations.stop()
       admin.stop()
       freezing.stop()
@@ -234,7 +234,7 @@ function startNodeJobs({ config, store, identity, log, observers, stopping }: No
   return startJobs({ config, store, signer, log, proven: observers.proven }, stopping)
 }
 
-/** A thread that hangs must not hold the node up: closing it ends its sessions or readings, and with them the tasks. */
+/** A hanging thread must not delay the stop: closing it ends its sessions or readings, and with them the tasks. */
 async function endSessions(tasks: TaskRunner, threads: readonly { close(): void }[]): Promise<void> {
   const suspended = tasks.stop()
   await Promise.race([suspended, Bun.sleep(DRAIN_MS)])
@@ -299,7 +299,7 @@ function startSessions(
   seed: Secret,
   started: ReturnType<NodeLog["started"]>,
 ): Promise<Pool> {
-  // Found out now, not by the first session.
+  // A failure of the random source must show now, not in the first session.
   kernelRandom(1)
   using entropy = store.entropy()
   return startPool({
@@ -322,7 +322,7 @@ interface TaskParts extends Pick<TaskPorts, "risk" | "send" | "commanded" | "clo
   readonly pool: Pool
   readonly events: Events
   readonly audit: NodeLog
-  /** By the rules of the moment: a reload changes names too. */
+  /** By the current rules: a reload changes names too. */
   readonly intents: () => IntentSettings
 }
 

@@ -1,8 +1,8 @@
 /**
  * The error codes, and the one exception class that carries them.
  *
- * Four kinds of failure never mix: a Verdict (a refusal by the rules) is a value; Blame (another party's doing) lives in
- * mpc/; Fault, bad input and Bug are this file's. A code is stable and is what programs match; the text is for people.
+ * Four kinds of failure are kept apart. A Verdict (a refusal by the rules) is a value. Blame (another party's fault) is in
+ * mpc/. Fault and bad input, and Bug, are defined here. A code is stable, and programs match it; the text is for people.
  */
 import { adminCodes } from "./errors/admin.ts"
 import { approvalCodes } from "./errors/approvals.ts"
@@ -76,14 +76,14 @@ export function describe(error: CosignerError): string {
   return `${error.code} ${error.message}; ${error.next}`
 }
 
-/** The code of ours, as a field of a log line: what alarms are told apart by. */
+/** Our code, as a field of a log line, by which alarms distinguish errors. */
 export const codeField = (error: unknown): { readonly code?: string } =>
   error instanceof CosignerError ? { code: error.code } : {}
 
 /**
- * What logs and messages say of any failure: of ours and the system's (`ENOSPC: no space left on device, write`), all of it; of
- * any other, its kind, its code and where it came from (`TypeError at run.ts:123:4`), never its message, which may quote what
- * it stumbled over.
+ * What logs and messages say about any failure. For our errors and the system's (`ENOSPC: no space left on device, write`) it is the whole
+ * text. For any other error it is the kind, the code and the location (`TypeError at run.ts:123:4`), never the message, which may quote
+ * the data that caused it.
  */
 export function errorText(error: unknown): string {
   if (error instanceof CosignerError) return describe(error)
@@ -96,11 +96,11 @@ export function errorText(error: unknown): string {
 
 const NAME = /^[A-Za-z][A-Za-z0-9_]{1,60}$/
 
-/** The end of the stack in what the runtime says of a worker's error. The rest may quote anything, a secret among it. */
+/** The end of the stack in the runtime's text of a worker's error. The rest may quote anything, even a secret. */
 export const placeIn = (text: string): string =>
   /([^/\\\s(]+:\d+:\d+)\)?\s*$/.exec(text)?.[1] ?? "a place that is not known"
 
-/** The lines of its stack that name places. It begins with the message, which may have lines of its own. */
+/** The lines of its stack that name places. The stack begins with the message, which may have several lines. */
 export function framesOf(error: Error): string {
   const stack = error.stack ?? ""
   const head = `${error.name}: ${error.message}`
@@ -108,7 +108,7 @@ export function framesOf(error: Error): string {
   return lines.filter((line) => /^\s+at /.test(line)).join("\n")
 }
 
-/** Whether `error` is ours with that code; narrows its data. */
+/** Whether `error` is our error with that code; narrows its data. */
 export function isCode<C extends Code>(error: unknown, code: C): error is CosignerError<C> {
   return error instanceof CosignerError && error.code === code
 }

@@ -1,7 +1,7 @@
 /**
- * Files whose bytes must outlast a power cut, and files that only their owner may read.
- * What is written here is created exclusively (O_EXCL: a link at that name is refused, never followed), flushed, and named
- * only when it is whole; the folder is flushed after it. What is read here as private is judged on the open file.
+ * Files whose bytes must survive a power failure, and files that only their owner may read.
+ * A file is created exclusively (O_EXCL: a link at that name is refused, never followed), flushed, and gets its name
+ * only when it is whole; then its folder is flushed. A private file is judged after it was opened.
  * Failures are the system's own errors; each caller gives them the code of its part.
  */
 import {
@@ -26,19 +26,19 @@ import { link, lstat, mkdir, open, rename, rm } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import { Secret } from "./secret.ts"
 
-/** Mode of everything that may hold a secret. */
+/** Mode of every file that may hold a secret. */
 const OWNER_ONLY = 0o600
 
-/** `ENOENT`, `EACCES`: what the system calls a failure. Undefined for every other error. */
+/** `ENOENT`, `EACCES`: the system's name of a failure. Undefined for any other error. */
 export const errnoOf = (error: unknown): string | undefined =>
   error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined
 
-/** Whether anything has this name, a link that leads nowhere included. */
+/** Whether anything has this name, including a link that leads nowhere. */
 export const isTaken = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined
 
 // ---- writing -------------------------------------------------------------------------------------------------------
 
-/** Flushes a file, or a folder, whose new names are durable then. */
+/** Flushes a file, or a folder, which makes new names in it durable. */
 export function syncPath(path: string): void {
   const fd = openSync(path, "r")
   try {
@@ -49,8 +49,8 @@ export function syncPath(path: string): void {
 }
 
 /**
- * Makes the folder and what is missing above it, mode 700, durably: every new name is flushed with its parent. ENOTDIR if
- * something else has the name: EEXIST, which the system says, would read as if the file to be written were there.
+ * Makes the folder and missing folders above it, mode 700, durably: every new name is flushed with its parent. Throws ENOTDIR if
+ * something else has the name. The system says EEXIST, but that would read as if the file to be written already existed.
  */
 export function makeFolder(folder: string): void {
   const first = made(folder)
@@ -75,7 +75,7 @@ const NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constant
 /** A new, empty file, open for writing. EEXIST if anything has that name, a link included. */
 export const createFile = (path: string, mode = OWNER_ONLY): number => openSync(path, NEW, mode)
 
-/** All of the bytes: one call may write fewer than it was given. */
+/** Writes all of the bytes: one call may write fewer than it was given. */
 function writeAll(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
 }
@@ -103,13 +103,13 @@ function linked(draft: string, path: string): boolean {
 const taken = (path: string, cause: unknown): Error =>
   Object.assign(new Error("the name is taken", { cause }), { code: "EEXIST", path })
 
-/** A file that is either complete or not there. Dispose it: a draft that was not finished is removed. */
+/** A file that is either complete or does not exist. Dispose it: a draft that was not finished is removed. */
 export class NewFile implements Disposable {
   readonly #path: string
   readonly #draft: string
   #fd: number | undefined
 
-  /** The draft stands beside the file. What an earlier run left under the draft's name is removed. */
+  /** The draft is beside the file. A draft of that name from an earlier run is removed. */
   constructor(
     path: string,
     draft = join(dirname(path), `.${basename(path)}.${process.pid}.partial`),
@@ -125,7 +125,7 @@ export class NewFile implements Disposable {
     writeAll(this.#open(), bytes)
   }
 
-  /** Flushes the file and names it; `name` says how. Before this, and without it, the name stands as it was. */
+  /** Flushes the file and names it; `name` says how. Before this, the old file of that name stays as it was. */
   finish(name: (draft: string, path: string) => void): void {
     const fd = this.#open()
     fsyncSync(fd)
@@ -146,7 +146,7 @@ export class NewFile implements Disposable {
   }
 }
 
-/** Removes what was begun, if it is there. What cannot even be looked at was not begun, and the first failure counts. */
+/** Removes an unfinished draft, if there is one. If it cannot be read, it was not begun, and the first failure counts. */
 function discard(path: string): void {
   try {
     rmSync(path, { force: true })
@@ -155,7 +155,7 @@ function discard(path: string): void {
   }
 }
 
-/** Gives a finished draft its name, in place of whatever had it, durably. A link of that name is replaced, not followed. */
+/** Gives a finished draft its name, durably, replacing any file of that name. A link of that name is replaced, not followed. */
 export function nameOver(draft: string, path: string): void {
   renameSync(draft, path)
   syncPath(dirname(path))
@@ -164,12 +164,12 @@ export function nameOver(draft: string, path: string): void {
 /** Writes a whole new file, durably. EEXIST if its name is taken. */
 export const writeNew = (path: string, text: string, mode = OWNER_ONLY): void => write(path, text, mode, nameNew)
 
-/** Writes a whole file in place of the one that may be there, durably: at every moment one of the two is whole. */
+/** Writes a whole file durably, replacing an existing one: at every moment one of the two is whole. */
 export const replaceFile = (path: string, text: string, mode = OWNER_ONLY): void => write(path, text, mode, nameOver)
 
 /**
- * As writeNew, by other threads than the caller's: for a folder that may be away, as a mounted one may, and then holds up whoever
- * waits for it. Makes the folder, mode 700.
+ * Like writeNew, but on other threads than the caller's: for a folder that may not be reachable, such as a mounted one, and would then
+ * block the caller. Makes the folder, mode 700.
  */
 export async function writeNewAway(path: string, text: string): Promise<void> {
   const draft = `${path}.new`
@@ -198,22 +198,22 @@ function write(path: string, text: string, mode: number, name: (draft: string, p
 
 // ---- private files -------------------------------------------------------------------------------------------------
 
-/** Why a private file was not read, in words that follow "the file cannot be used: ". */
+/** Why a private file was not read, as a text that follows "the file cannot be used: ". */
 export class UnusableFile extends Error {
   override readonly name = "UnusableFile"
 }
 
 export interface Judged {
-  /** Takes modes that let others read the file. */
+  /** Accepts modes that let others read the file. */
   readonly allowReadable?: boolean
-  /** Told what was accepted and somebody should know. */
+  /** Called for something that was accepted but that somebody should know. */
   readonly tell?: (note: string) => void
 }
 
 /**
  * The bytes of a file that only its owner may read, at most `most` of them. The name is resolved once (a mounted volume may
- * lead to it through links), then opened without following a further link or waiting for a pipe; kind, mode and folder are
- * those of the open file. The caller disposes the result. Throws UnusableFile, whose cause is the system's error.
+ * lead to it through links), then opened without following a further link or waiting for a pipe. Kind, mode and folder are checked
+ * on the open file. The caller disposes the result. Throws UnusableFile, whose cause is the system's error.
  */
 export function readPrivate(path: string, most: number, judged: Judged = {}): Secret {
   const real = resolved(path)
@@ -251,7 +251,7 @@ function whyNotPrivate(real: string, stat: Stats, { allowReadable = false, tell 
 
 /**
  * Whether the file system of that device is read-only as a whole, by the text of /proc/self/mountinfo (proc(5)). A mount that
- * is read-only in one place, as those of containers are, may be written elsewhere on the host, and does not count.
+ * is read-only only here, like those of containers, may be writable elsewhere on the host, and does not count.
  */
 export function isReadOnly(device: number, mounts: string): boolean {
   const major = ((device >>> 8) & 0xfff) | (Math.floor(device / 2 ** 32) & ~0xfff)
@@ -264,7 +264,7 @@ function mountInfo(): string {
   try {
     return readFileSync("/proc/self/mountinfo", "utf8")
   } catch {
-    // other systems have no such file, and then no mode but 600 is known to be safe
+    // Other systems have no such file, and then only mode 600 is known to be safe.
     return ""
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What keeps others out of the process. The runtime flags that build.ts compiles into the binary, and the check at start that they are there (runtime.md 2).
- * With them no variable and no file of the working directory can put code into the process: no eval, no preload, no
+ * The lockdown of the process: the runtime flags that build.ts compiles into the binary, and the check at start that they are there
+ * (runtime.md 2). With them no variable and no file of the working directory can put code into the process: no eval, no preload, no
  * module from disk, no native add-on, no debugger port.
  */
 
@@ -14,7 +14,7 @@ export const LOCKDOWN: readonly string[] = [
 export const missingLockdown = (execArgv: readonly string[]): string | undefined =>
   LOCKDOWN.find((flag) => !execArgv.includes(flag))
 
-/** Variables that would switch a protection of the runtime off, with the values that do not. */
+/** Variables that would switch off a protection of the runtime, with the values that do not. */
 const DISARMING: ReadonlyMap<string, readonly string[]> = new Map([
   // certificates of WaaS, callback and event servers would not be checked
   ["NODE_TLS_REJECT_UNAUTHORIZED", ["1"]],

@@ -1,7 +1,7 @@
 /**
- * A log file that rotates, and that no writer waits for: lines go into a bounded queue, and one write at a time takes them
- * from there on a thread of the runtime's pool. A disk that is slow, full or gone (NFS) costs lines, which are counted and
- * told in the file as soon as it takes lines again.
+ * A log file that rotates, and that no writer waits for. Lines go into a bounded queue, and one write at a time takes them
+ * from there on a thread of the runtime's pool. A disk that is slow, full or gone (NFS) costs lines. They are counted, and the
+ * file reports their number as soon as it takes lines again.
  */
 import { close, fstat, fstatSync, open, openSync, rename, rm, write } from "node:fs"
 import { promisify } from "node:util"
@@ -9,13 +9,13 @@ import { sleep } from "./sleep.ts"
 
 interface LogFileOptions {
   readonly path: string
-  /** It is renamed before it grows beyond this. */
+  /** The file is renamed before it grows beyond this. */
   readonly maxBytes: number
-  /** How many renamed ones are kept: path.1 is the newest. */
+  /** How many renamed files are kept: path.1 is the newest. */
   readonly maxFiles: number
-  /** The line that tells how many are missing before it. */
+  /** The line that says how many lines are missing before it. */
   readonly lostLine: (count: number) => string
-  /** Told once when it stops taking lines, and again only after it took some. */
+  /** Called once when the file stops taking lines, and again only after it has taken some. */
   readonly onFailure: (why: unknown) => void
 }
 
@@ -30,11 +30,11 @@ interface LogFile {
 
 const MAX_QUEUED_BYTES = 1024 * 1024
 const CHUNK_BYTES = 64 * 1024
-/** After a write that failed, before the next one. */
+/** Pause after a failed write. */
 const RETRY_MS = 1_000
 const NEWLINE = 0x0a
 
-// not one call on this thread once the file is open: each of them may hang as a write does
+// Once the file is open, this thread makes no call on it: each of them may hang as a write does.
 const writeSome = promisify(write)
 const closeFile = promisify(close)
 const openFile = promisify(open)
@@ -43,10 +43,10 @@ const renameFile = promisify(rename)
 const removeFile = promisify(rm)
 const MODE = 0o600
 
-/** Throws what the system says if it cannot be opened. */
+/** Throws the system's error if it cannot be opened. */
 export const openLogFile = (options: LogFileOptions): LogFile => new RotatingFile(options)
 
-/** A line, or what has to happen between two of them. */
+/** A line, or an action between two lines. */
 type LogEntry = Buffer | { readonly missing: number } | "reopen"
 
 class RotatingFile implements LogFile {
@@ -59,7 +59,7 @@ class RotatingFile implements LogFile {
   #missing = 0
   #fd: number | undefined
   #size = 0
-  /** A line was cut by a failure: the next one begins on a line of its own. */
+  /** A failure cut a line: the next one begins on a line of its own. */
   #isTorn = false
   #isFailing = false
   /** Ends the wait after a failure. */
@@ -69,7 +69,7 @@ class RotatingFile implements LogFile {
 
   constructor(options: LogFileOptions) {
     this.#options = options
-    // the first time now, so that a file that cannot be there stops the start
+    // The first opening happens now, so that a file that cannot be opened stops the start.
     this.#fd = openSync(options.path, "a", MODE)
     this.#size = fstatSync(this.#fd).size
   }
@@ -77,7 +77,7 @@ class RotatingFile implements LogFile {
   write(line: string): void {
     if (this.#isClosed) return
     const bytes = Buffer.from(line, "utf8")
-    // Once a line had no room, none is taken until half of the queue is written: no line is missing between two others unsaid.
+    // After a line had no room, none is taken until half of the queue is written. So no line is missing between two others without a note.
     if (this.#dropped > 0 || this.#queuedBytes + bytes.length > MAX_QUEUED_BYTES) {
       this.#dropped += 1
       this.#fail("it does not take lines as fast as they come")

@@ -1,5 +1,5 @@
 /**
- * stderr of a process that must not wait for whoever reads its log: a terminal that is paused, a collector that hangs. Owns
+ * stderr of a process that must not wait for the reader of its log: a paused terminal, a collector that hangs. Owns
  * the bounded queue of text that the reader has not taken, and the count of lines that had no room in it.
  */
 import { writeSync } from "node:fs"
@@ -18,15 +18,15 @@ export interface WaitingStream extends LogStream {
   end(patienceMs: number): void
 }
 
-/** What is kept of a log that nobody reads: some thousands of lines. */
+/** Bytes kept of a log that nobody reads: some thousands of lines. */
 export const MAX_QUEUED_BYTES = 1024 * 1024
 /** How long the end of a process waits for the reader of its log. */
 export const LAST_WORDS_MS = 500
-/** PIPE_BUF: a pipe that poll(2) calls writable takes so many bytes without blocking. */
+/** PIPE_BUF: a pipe that poll(2) reports as writable takes this many bytes without blocking. */
 const CHUNK_BYTES = 4096
 const RETRY_MS = 50
 
-/** `lostLine` makes the line that tells how many were dropped; it is written as soon as there is room again. */
+/** `lostLine` makes the line that says how many were dropped; it is written as soon as there is room again. */
 export function waitingStream(fd: number, isTerminal: boolean, lostLine: (count: number) => string): WaitingStream {
   return new Waiting(fd, isTerminal, lostLine)
 }
@@ -63,7 +63,7 @@ class Waiting implements WaitingStream {
     }
   }
 
-  /** Once a line had no room, none is taken until half of the queue is read: no line is missing between two others unsaid. */
+  /** After a line had no room, none is taken until half of the queue is read. So no line is missing between two others without a note. */
   #put(line: string): boolean {
     const bytes = Buffer.from(line, "utf8")
     if (this.#lost > 0 || this.#queuedBytes + bytes.length > MAX_QUEUED_BYTES) {
@@ -84,13 +84,13 @@ class Waiting implements WaitingStream {
 
   #drain(): void {
     this.#retry = undefined
-    // what could not be written before is told first, once: a reader that is gone is not asked in a loop
+    // First reports, once, what could not be written before. A reader that is gone is not tried in a loop.
     if (this.#queue.length === 0) this.#tellLost()
     while (this.#queue.length > 0) {
       const done = isWritable(this.fd, 0) ? this.#writeSome() : "full"
       if (done === "gone") return
       if (done === "full") {
-        // Not unref'd: a timer that keeps nothing alive could be all that still brings the last lines out.
+        // Not unref'd: this timer may be the only thing left that writes the last lines.
         this.#retry = setTimeout(() => this.#drain(), RETRY_MS)
         return
       }
@@ -110,7 +110,7 @@ class Waiting implements WaitingStream {
       return "written"
     } catch (error) {
       if (error instanceof Error && "code" in error && error.code === "EAGAIN") return "full"
-      // A pipe without a reader, or a full disk behind it: a node does not stop for it, and does not try in vain for ever.
+      // A pipe without a reader, or a full disk behind it: the node does not stop for it, and does not try for ever.
       this.#lost += this.#queue.length
       this.#queue.length = 0
       this.#queuedBytes = 0
@@ -119,7 +119,7 @@ class Waiting implements WaitingStream {
   }
 }
 
-/** Whether a write of up to 4096 bytes would not block, within so many ms. Where the C library cannot be asked: yes. */
+/** Whether a write of up to 4096 bytes would not block within that many ms. If the C library cannot be asked: yes. */
 export function isWritable(fd: number, timeoutMs: number): boolean {
   try {
     return libc().isWritable(fd, Math.ceil(timeoutMs))

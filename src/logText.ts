@@ -1,6 +1,6 @@
 /**
  * A log line as text, and the plain log of commands that do not run for long: to stderr, one line per record. stderr is
- * the only stream any log uses, so that lines of one run never overtake one another.
+ * the only stream that any log uses, so that lines of one run stay in order.
  */
 import { inspect } from "node:util"
 import { errorText } from "./errors.ts"
@@ -49,7 +49,7 @@ function lineOf(line: LogLine, format: LineFormat): string {
 /** Whether a record of `level` passes a log set to `least`. */
 export const passes = (level: Level, least: Level): boolean => LEVELS.indexOf(level) <= LEVELS.indexOf(least)
 
-/** A log that stamps what `passing` lets through and hands it to `write`. */
+/** A log that adds the time to what `passing` lets through, and passes it to `write`. */
 export function logOf(passing: (level: Level) => boolean, write: (line: LogLine) => void): Log {
   const say = (level: Level, message: string, fields: LogFields) => write({ time: new Date(), level, message, fields })
   const at =
@@ -90,8 +90,8 @@ const DEPTH = 3
 const ITEMS = 32
 
 /**
- * What of a value a log may hold: scalars, and plain objects and lists of them. Bytes may be a key, whatever they are called,
- * and an object of a class holds what nobody here knows: both are named and not shown. A Secret names itself.
+ * The parts of a value that a log may show: scalars, and plain objects and lists of them. Bytes may be a key, whatever their name,
+ * and an object of a class may hold anything. Both are named and not shown. A Secret names itself.
  */
 function tellable(whole: unknown, depth: number): unknown {
   if (typeof whole !== "object" || whole === null) return whole
@@ -108,7 +108,7 @@ function tellable(whole: unknown, depth: number): unknown {
 const quoted = (text: string): string => (/^[\w.:/@+-]+$/.test(text) ? text : JSON.stringify(text))
 
 /**
- * What could forge lines, drive the terminal or turn the order of what people read, as JSON's escapes: the controls C0 and C1,
+ * Writes characters that could forge lines, control the terminal or change the order of text as JSON's escapes: the controls C0 and C1,
  * invisible and bidirectional marks (Unicode TR9), line and paragraph separators. In JSON and in quoted text, where
  * JSON.stringify leaves C1 and the marks as they are, the escapes mean the same characters.
  */
@@ -122,7 +122,7 @@ const UNSEEN =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
 
-/** Fields as JSON can hold them; a log line never fails because of what it was to say. */
+/** Fields in a form that JSON can hold; a log line never fails because of its contents. */
 const plain = (fields: LogFields): LogFields =>
   Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, isScalar(value) ? value : text(value)]))
 

@@ -1,6 +1,6 @@
 /**
  * The log of a long-running process, from [log]: stderr, and a file that rotates. Files are private, mode 600. A log that
- * cannot be written never stops the work: it is said once on stderr, and what was lost is counted in the log as soon as it
+ * cannot be written never stops the work. stderr reports it once, and the log counts the lost lines as soon as it
  * can be written again.
  */
 import { mkdirSync } from "node:fs"
@@ -16,9 +16,9 @@ export interface OpenLog {
   readonly log: Log
   /** Levels may change while running (SIGHUP); files and formats may not. */
   setLevels(levels: { readonly std: Level; readonly file: Level }): void
-  /** Closes the file and opens it by its name again: whoever rotates logs has moved it away. */
+  /** Closes the file and opens it by its name again, because a program that rotates logs has moved it away. */
   reopen(): void
-  /** Writes what waits and closes the file; gives a file that does not take it up after a while. Nothing is written afterwards. */
+  /** Writes what waits and closes the file; gives up on a file that does not take it within a while. Nothing is written afterwards. */
   close(): Promise<void>
 }
 
@@ -54,7 +54,7 @@ export function openLog(config: Config["log"], stderr: LogStream): OpenLog {
   }
 }
 
-/** The form of lines on stderr. */
+/** The format of lines on stderr. */
 export const formatOnStderr = (format: Config["log"]["std"]["format"], isTerminal: boolean): LineFormat =>
   format !== "auto" ? format : isTerminal ? "terminal" : "logfmt"
 

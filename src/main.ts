@@ -1,5 +1,5 @@
 /**
- * The entry: refuses to run unlocked, hands argv to the command line, and ends the process. The only process.exit.
+ * The entry: refuses to run without the lockdown, passes argv to the command line, and ends the process. The only process.exit.
  * Nothing heavy is imported before the command is known: `cosigner version` answers in milliseconds.
  */
 import { build } from "./build.ts"
@@ -19,12 +19,12 @@ function refusal(): CosignerError | undefined {
   return name === undefined ? undefined : new CosignerError("E-CLI-012", { name })
 }
 
-// an error that nobody caught is a bug of ours, and the end: what it left undone is unknown
+// An error that nobody caught is a bug of ours and ends the process, because the state is unknown.
 const stop = (error: unknown) => process.exit(failed(error, false, world))
 process.on("uncaughtException", stop)
 process.on("unhandledRejection", stop)
 
-// whatever any command writes, or holds in memory, is for its owner alone; only `start` says what could not be done
+// Everything that a command writes, or holds in memory, is for its owner alone; only `start` reports what could not be done.
 process.umask(0o077)
 harden()
 const refused = refusal()

@@ -1,28 +1,28 @@
 /**
- * What all HTTP requests to the customer's servers (callback, event, InfluxDB) have in common: no redirect followed, no proxy
- * of the environment used, nothing unpacked, no idle connection trusted, and answers read to a bound.
+ * What all HTTP requests to the customer's servers (callback, event, InfluxDB) have in common: no redirect is followed, no proxy
+ * of the environment is used, nothing is unpacked, no idle connection is reused, and answers are read up to a bound.
  */
 
 /** The shape of `fetch`. */
 export type Fetch = (url: string, init: BunFetchRequestInit) => Promise<Response>
 
-/** Asks for an answer as it is: an unpacked one could be two thousand times its size. */
+/** Asks for an uncompressed answer: an unpacked one could be two thousand times its size. */
 export const AS_IT_IS: Readonly<Record<string, string>> = { "accept-encoding": "identity" }
 
 /**
- * The options of one request, through `proxy` if there is one. Each request has its own connection: a load balancer drops an
- * idle one without a word, and a request sent on it is lost until its time is up. A `connection: close` header does
- * not do this: the runtime still takes an idle socket from its pool for it.
+ * The options of one request, through `proxy` if there is one. Each request has its own connection. A load balancer may drop an
+ * idle connection silently, and a request sent on it is lost until its time is up. A `connection: close` header does
+ * not help: the runtime still takes an idle socket from its pool for it.
  */
 export const requestOptions = (proxy?: string): BunFetchRequestInit => ({
   redirect: "manual",
   decompress: false,
   keepalive: false,
-  // HTTP_PROXY and its kin must not reroute these; false is what turns them off, and Bun's types lack it.
+  // HTTP_PROXY and similar variables must not reroute these requests; false turns them off, and Bun's types lack it.
   proxy: proxy ?? (false as unknown as string),
 })
 
-/** A host of this machine alone, as a URL or an address names it. A name such as `127.example.com` is not one. */
+/** Whether a URL or an address names only this machine. A name such as `127.example.com` does not. */
 export const isLoopback = (hostname: string): boolean =>
   ["localhost", "::1", "[::1]"].includes(hostname) || /^127\.\d+\.\d+\.\d+$/.test(hostname)
 
@@ -48,12 +48,12 @@ interface FormPost {
   readonly signal: AbortSignal
 }
 
-/** `late`: the time was up. Otherwise the runtime's error, of which only its name may be told: its text may repeat the address. */
+/** `late`: the time was up. Otherwise the runtime's error, of which only the name may be shown: its text may repeat the address. */
 type FormAnswer<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly late: boolean; readonly error: unknown }
 
-/** One POST of a form. The connection ends with it, whatever of the answer `read` has left unread. */
+/** One POST of a form. The connection ends with it, even if `read` has left part of the answer unread. */
 export async function postForm<T>(
   fetch: Fetch,
   { url, form, headers = {}, proxy, timeoutMs, signal }: FormPost,

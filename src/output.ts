@@ -1,7 +1,7 @@
 /**
- * What a command prints: results to stdout, remarks to stderr. With --json stdout carries JSON alone, one value per line.
+ * The output of a command: results to stdout, remarks to stderr. With --json stdout carries only JSON, one value per line.
  * Writes are synchronous, so that nothing is lost at the end; a reader that went away (`| head -1`) is not an error.
- * Text of strangers stands in both: what would drive the terminal, or is not seen, is escaped as in logs.
+ * Both may contain text of strangers: characters that would control the terminal, or are invisible, are escaped as in logs.
  */
 import { writeSync } from "node:fs"
 import { CosignerError } from "./errors.ts"
@@ -13,7 +13,7 @@ export interface Output {
   line(text: string): void
   /** One JSON value on one line, whether --json was given or not. */
   value(value: unknown): void
-  /** The result in the form that was asked for: `value` as JSON, or `lines`. */
+  /** The result in the requested form: `value` as JSON, or `lines`. */
   result(value: unknown, lines: readonly string[]): void
   /** A remark to stderr, whichever form stdout has. */
   note(text: string): void
@@ -42,9 +42,9 @@ const bigints = (_key: string, value: unknown): unknown => (typeof value === "bi
 const REMARK_MS = 2_000
 
 /**
- * Writes all of `text` now; the only place besides the log's sink that touches the standard streams. Throws E-CLI-013 for a
- * result that cannot be written. A remark or a log line that cannot be is dropped, also after a full pipe that nobody read
- * for a while: nobody is left to tell, and no process stays for it.
+ * Writes all of `text` now. Besides the log's sink this is the only code that touches the standard streams. Throws E-CLI-013 for a
+ * result that cannot be written. A remark or a log line that cannot be written is dropped, also after a while with a full pipe that
+ * nobody reads: there is nobody to report it to, and no process waits for it.
  */
 export function writeAll(fd: 1 | 2, text: string): void {
   const giveUpAt = performance.now() + REMARK_MS

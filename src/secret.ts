@@ -1,5 +1,5 @@
 /**
- * Secret: bytes that cannot be printed and that die with their scope.
+ * Secret: bytes that cannot be printed and that are wiped with their scope.
  *
  *     using password = Secret.from(bytes)     // wiped at the end of the block, on return and on throw
  *     derive(password.expose())
@@ -20,7 +20,7 @@ export class Secret implements Disposable {
     this.#bytes = bytes
   }
 
-  /** Takes the bytes over: the caller's array is the secret's own memory from here on, and is wiped with it. */
+  /** Takes ownership of the bytes: the caller's array becomes the secret's own memory, and is wiped with it. */
   static take(bytes: Bytes): Secret {
     return new Secret(bytes)
   }

@@ -1,4 +1,4 @@
-/** The token bucket: an amount that may come at once, and a rate at which it comes back. The caller brings the time. */
+/** The token bucket: an amount that may be used at once, and a rate at which it is refilled. The caller passes the time. */
 export interface BucketRate {
   /** How much may come at once. */
   readonly burst: number
@@ -10,14 +10,14 @@ export class TokenBucket {
   #tokens: number
   #atMs: number
 
-  /** Full. `nowMs` may be of any clock, the same one at each call. */
+  /** Starts full. `nowMs` may be of any clock, but always of the same one. */
   constructor(rate: BucketRate, nowMs: number) {
     this.#rate = rate
     this.#tokens = rate.burst
     this.#atMs = nowMs
   }
 
-  /** What is there at `nowMs`; below zero after more was charged than there was. */
+  /** The amount at `nowMs`; below zero after more was charged than there was. */
   tokens(nowMs: number): number {
     // A clock that was set back refills nothing.
     const earned = (Math.max(0, nowMs - this.#atMs) / 1000) * this.#rate.perSecond
@@ -33,7 +33,7 @@ export class TokenBucket {
     return true
   }
 
-  /** Takes `amount` whether or not it is there: the work was done already. */
+  /** Takes `amount` even if it is not there, because the work is already done. */
   charge(amount: number): void {
     this.#tokens -= amount
   }

@@ -1,4 +1,4 @@
-/** The files of [[intent.contracts]] abi, read: what rules ask of arguments means nothing without them. */
+/** Reads the files of [[intent.contracts]] abi: without them, conditions on arguments have no meaning. */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs"
 import { utf8 } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
@@ -7,10 +7,10 @@ import { type Abi, isAbiProblem, readAbi } from "../intent/evm/abiJson.ts"
 import type { IntentTable } from "../policy/intentTable.ts"
 import type { PolicyFiles } from "./policyBundle.ts"
 
-/** An ABI has kilobytes; a build's artifact has the code of the contract beside it. */
+/** An ABI has kilobytes; a build's artifact also has the code of the contract. */
 const MAX_BYTES = 4 * 1024 * 1024
 
-/** By path; from `files` alone, where these are given. Throws E-CFG-015 with the key, and the line and column where a file is not as compilers write it. */
+/** ABIs by path; only from `files`, if these are given. Throws E-CFG-015 with the key, and with line and column if a file is not as compilers write it. */
 export function readAbis({ contracts }: IntentTable, files?: PolicyFiles): ReadonlyMap<string, Abi> {
   const abis = new Map<string, Abi>()
   for (const [i, { abi: path }] of contracts.entries()) {
@@ -33,7 +33,7 @@ function bytesIn(files: PolicyFiles, path: string, unusable: (why: string) => ne
 function bytesOf(path: string, unusable: (why: string) => never): Uint8Array {
   let opened: number | undefined
   try {
-    // Without waiting: the far end of a pipe may never come.
+    // Opens without waiting: nobody may ever open the other end of a pipe.
     opened = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
     const stat = fstatSync(opened)
     if (!stat.isFile()) return unusable("it is not a regular file")

@@ -1,13 +1,13 @@
 /**
- * Who may write what production trusts: the configuration, the keys, certificates and ABIs that it names, and the database's
- * folder. Whoever can put a file of his own there decides what is signed, or by whom.
+ * Who may write the files that production trusts: the configuration, the keys, certificates and ABIs that it names, and the database's
+ * folder. Anybody who can put a file of their own there decides what is signed, or by whom.
  */
 import { realpathSync, type Stats, statSync } from "node:fs"
 import { dirname } from "node:path"
 import { CosignerError } from "../errors.ts"
 import type { Config } from "./config.ts"
 
-/** E-CFG-005 for each anchor that somebody else than this user and root may write, put in place, or move away. */
+/** E-CFG-005 for each of these files that anybody except this user and root may write, replace, or move away. */
 export function anchorProblems(config: Config, uid = process.getuid?.() ?? 0): readonly CosignerError[] {
   return anchors(config).flatMap(([key, path]) => {
     const why = writableBy(path, uid)
@@ -49,13 +49,13 @@ function namedByPolicy({ callback, intent }: Pick<Config, "callback" | "intent">
 const GROUP_OR_OTHERS = 0o022
 const STICKY = 0o1000
 
-/** Why others may put something else there; undefined if they may not, or if nothing is there. Links are resolved first. */
+/** Why others may put another file there; undefined if they may not, or if there is no file. Links are resolved first. */
 function writableBy(path: string, uid: number): string | undefined {
   let at: string
   try {
     at = realpathSync(path)
   } catch {
-    // what is missing is told by whoever reads it
+    // The code that reads a missing file reports it.
     return undefined
   }
   for (let isFirst = true; ; isFirst = false) {

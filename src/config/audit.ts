@@ -1,4 +1,4 @@
-/** [audit]: the log for auditors: how long its leaves are kept, and where its checkpoints go beside the other nodes. */
+/** [audit]: the log for auditors: how long its leaves are kept, and where its checkpoints go besides the other nodes. */
 import { Type } from "@sinclair/typebox"
 import { parseNoteKey } from "../audit/note.ts"
 import { entryOf, listOf, path, requiredInteger, tableOf, text, textThat, url } from "../settings/schema.ts"

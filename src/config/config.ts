@@ -1,6 +1,6 @@
 /**
- * The configuration: the tables together, and the type the program sees. Names are the TOML's own, so that a value in code
- * and a line in the file are found by the same word. Durations are milliseconds here; the rest is as written.
+ * The configuration: all tables together, and the type that the program uses. Names are those of the TOML, so that a value in code
+ * and a line in the file have the same name. Durations are milliseconds here; everything else is as written.
  */
 import { type StaticDecode, Type } from "@sinclair/typebox"
 import { intentSchema } from "../policy/intentTable.ts"
@@ -28,11 +28,11 @@ const ENVIRONMENTS = ["development", "sandbox", "production"] as const
 export const isProduction = (config: Pick<Config, "env">): boolean => config.env === "production"
 
 export const DEFAULT_FILE = "configs/cosigner.toml"
-/** The published name: read as it is where the other is not there (formats.md 3). */
+/** The published name: this file is read as it is if the other one does not exist (formats.md 3). */
 export const PUBLISHED_FILE = "configs/cobo-tss-node-config.yaml"
 export const RULES_TABLE = "embedded_risk_control_rules"
 
-/** Every table but the rules. */
+/** All tables except the rules. */
 const tables = {
   db,
   websocket,
@@ -74,8 +74,8 @@ type Tables = DeepReadonly<StaticDecode<typeof configSchema>>
 
 export type Config = Omit<Tables, typeof RULES_TABLE> & {
   readonly [RULES_TABLE]: Rules
-  /** Where it was read; undefined when no file was there and the defaults stand. */
+  /** The file that was read; undefined if there was none and the defaults apply. */
   readonly source: string | undefined
-  /** What the policy's files hold, where it comes from a bundle; undefined: they are on the disk. */
+  /** The contents of the policy's files, if the policy comes from a bundle; undefined: they are on the disk. */
   readonly policyFiles: PolicyFiles | undefined
 }

@@ -1,4 +1,4 @@
-/** [db]: where the encrypted database is, and what opens it. */
+/** [db]: the path of the encrypted database, and what opens it. */
 import { Type } from "@sinclair/typebox"
 import { boolean, path, pathOr, tableOf } from "../settings/schema.ts"
 

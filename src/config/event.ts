@@ -1,4 +1,4 @@
-/** [event]: the customer's servers that are told what happened. A key of a server wins over the table's. */
+/** [event]: the customer's servers that get events. A key of a server takes precedence over the table's. */
 import { type TSchema, Type } from "@sinclair/typebox"
 import { duration, entryOf, integer, path, tableOf, text, url } from "../settings/schema.ts"
 
@@ -15,7 +15,7 @@ const eventType = () => text("request.keysign.succeeded", "An event type.")
 const proxy = () =>
   url({ schemes: ["http", "https"], credentials: true }, "http://proxy.example.com:3128", "HTTP proxy to go through.")
 
-/** The same key for one server: no default of its own, the table's stands. */
+/** The same key for one server: it has no default of its own, because the table's value applies. */
 const own = <S extends TSchema>(schema: S): S => ({ ...schema, default: undefined, example: schema["default"] })
 
 const tokenExpire = integer(1, 60, 2, "How long a message's token is valid, in minutes.")

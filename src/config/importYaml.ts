@@ -1,6 +1,6 @@
 /**
- * A YAML configuration of the published format as our annotated TOML: each value with the line it came from, what has no
- * counterpart as a comment, and what is new and worth setting.
+ * Converts a YAML configuration of the published format to our annotated TOML: each value with the line it came from, keys without
+ * counterpart as comments, and new keys that are worth setting.
  */
 import { KindGuard, type TSchema } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
@@ -17,13 +17,13 @@ interface ImportedConfig {
   readonly toml: string
   /** Keys without a counterpart here, with their lines: `mysql.dsn (node.yaml:12)`. */
   readonly dropped: readonly string[]
-  /** Keys that a node needs, or should have, and the file does not set. */
+  /** Keys that a node needs, or should have, and that the file does not set. */
   readonly wanted: readonly string[]
 }
 
-/** Throws E-CFG-002 for what is no YAML and E-CFG-003 for values that are not what they should be. */
+/** Throws E-CFG-002 for text that is not YAML, and E-CFG-003 for invalid values. */
 export function importYaml(source: string, file: string): ImportedConfig {
-  // it stands in comments, which a line feed would end
+  // The name becomes part of comments, which a line feed would end.
   const name = file.replace(/\p{Cc}/gu, "?")
   const document = parseYaml(source, name, configSchema)
   const dropped: string[] = []
@@ -38,7 +38,7 @@ export function importYaml(source: string, file: string): ImportedConfig {
     isTree(rules) ? tableText(rules, [RULES_TABLE], origin) : `${rulesTemplate(RULES_TABLE).join("\n")}\n`,
   ].join("\n")
   const written = readSettings(configSchema, parseToml(toml, "the imported configuration"))
-  // a difference would change what a node signs
+  // A difference would change what a node signs.
   if (!Value.Equal(read.tree, written.tree))
     throw new CosignerError("E-CLI-001", { what: "an imported configuration is not the one that was read" })
   return { toml, dropped, wanted }
@@ -65,7 +65,7 @@ const headOf = (name: string, dropped: readonly string[], wanted: readonly strin
   ...(wanted.length === 0 ? [] : ["", "New here, and worth setting:", ...wanted.map((key) => `  ${key}`)]),
 ]
 
-/** Takes keys out of the tree that the schema does not know; the rules' own reader refuses theirs, which is never left out. */
+/** Removes keys from the tree that the schema does not know. The rules' own reader refuses unknown keys, which are never left out. */
 function dropUnknown(tree: Tree, schema: TSchema, path: KeyPath, tell: (path: KeyPath) => void): void {
   const known: Readonly<Record<string, TSchema>> = schema["properties"] ?? {}
   for (const key of Object.keys(tree)) {

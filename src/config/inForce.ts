@@ -1,7 +1,7 @@
 /**
- * What a running node has in force, beside what its file says by now. Rules and log levels are reloaded by SIGHUP; every
- * other key waits for a restart, and so does the content of each key and certificate file.
- * The record of it stands beside the database while the node runs, mode 600, secrets hidden: `config show` reads it.
+ * What a running node has in force, which may differ from its file. SIGHUP reloads rules and log levels. Every
+ * other key waits for a restart, and so do the contents of each key and certificate file.
+ * While the node runs, a record of this is beside the database, mode 600, secrets hidden; `config show` reads it.
  */
 import { createHash } from "node:crypto"
 import { readFileSync, rmSync } from "node:fs"
@@ -12,7 +12,7 @@ import { anchorFiles } from "./anchors.ts"
 import { configSchema, RULES_TABLE } from "./config.ts"
 import type { Loaded } from "./load.ts"
 
-/** Each key, and each file that is trusted, with its value as text. Not for showing: secrets are among the values. */
+/** Each key, and each trusted file, with its value as text. Must not be shown: some values are secrets. */
 export type InForce = ReadonlyMap<string, string>
 
 export function inForce({ config, tree }: Loaded): InForce {
@@ -20,7 +20,7 @@ export function inForce({ config, tree }: Loaded): InForce {
   return new Map([...pairs(tree), ...files])
 }
 
-/** The keys that differ and wait for a restart; callback servers of a bundle do not. one of the lists that changed in length is named by its entries. */
+/** The keys that differ and wait for a restart. Callback servers of a bundle do not wait. If a list changed in length, its entries are named. */
 export function waitingKeys(running: InForce, file: InForce, isOfBundle = false): readonly string[] {
   const names = new Set([...running.keys(), ...file.keys()])
   const isLive = (key: string): boolean =>
@@ -28,7 +28,7 @@ export function waitingKeys(running: InForce, file: InForce, isOfBundle = false)
   return [...names].filter((key) => running.get(key) !== file.get(key) && !isLive(key)).sort()
 }
 
-/** The tree that a node has in force which was started with one and has reloaded another. */
+/** The tree in force in a node that was started with one tree and has reloaded another. */
 export function withReloaded(started: Readonly<Tree>, newest: Readonly<Tree>): Readonly<Tree> {
   const table = (tree: unknown, key: string): Readonly<Tree> => {
     const value: unknown = isTree(tree) ? tree[key] : undefined
@@ -46,7 +46,7 @@ export function withReloaded(started: Readonly<Tree>, newest: Readonly<Tree>): R
   }
 }
 
-/** The rules, and the names that they are written with. */
+/** The rules, and the tables whose names they use. */
 const RELOADED_TABLES = [RULES_TABLE, "intent", "approvers", "approver_groups", "operation_approvals"] as const
 
 const isReloaded = (key: string): boolean =>
@@ -76,7 +76,7 @@ interface RunningConfig {
   readonly sinceMs: number
   /** Keys and values as `config show` prints them. */
   readonly keys: Readonly<Record<string, string>>
-  /** Keys that a flag of the start said, by the key. */
+  /** Keys that a flag of the start set, by the key. */
   readonly flags: Readonly<Record<string, string>>
 }
 
@@ -93,7 +93,7 @@ export const writeRunning = (dbPath: string, running: RunningConfig): void =>
 
 export const removeRunning = (dbPath: string): void => rmSync(fileOf(dbPath), { force: true })
 
-/** Undefined where there is none, or none that can be read. Whether that process still runs is the caller's to know. */
+/** Undefined if there is no record, or none that can be read. The caller must know whether that process still runs. */
 export function readRunning(dbPath: string): RunningConfig | undefined {
   try {
     using text = readPrivate(fileOf(dbPath), MAX_BYTES)
@@ -117,14 +117,14 @@ const isTexts = (value: unknown): boolean =>
 
 export interface Difference {
   readonly key: string
-  /** Undefined: the key is not there. */
+  /** Undefined: the key is not set. */
   readonly running: string | undefined
   readonly file: string | undefined
-  /** What the running node was started with for this key, if a flag said it. */
+  /** The flag with which the running node was started for this key, if there was one. */
   readonly flag: string | undefined
 }
 
-/** Where the running node differs from the file. */
+/** The differences between the running node and the file. */
 export function differences(
   { keys, flags }: Pick<RunningConfig, "keys" | "flags">,
   file: RunningConfig["keys"],
@@ -135,7 +135,7 @@ export function differences(
     .map((key) => ({ key, running: keys[key], file: file[key], flag: flags[flagKeyOf(key)] }))
 }
 
-/** Flags say whole lists: `callback.cb_server_v2[0].pubkey_path` is of `callback.cb_server_v2`. */
+/** A flag sets a whole list: `callback.cb_server_v2[0].pubkey_path` belongs to `callback.cb_server_v2`. */
 const flagKeyOf = (key: string): string => key.replace(/\[.*$/, "")
 
 /** What the process that holds a database has in force; `holder` is its id. */

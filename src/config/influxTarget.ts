@@ -1,4 +1,4 @@
-/** [metrics.influxdb] read: which server, of which version, with which login. */
+/** Reads [metrics.influxdb]: which server, of which version, with which login. */
 import { CosignerError } from "../errors.ts"
 
 export interface InfluxTarget {
@@ -21,7 +21,7 @@ interface InfluxKeys {
   readonly token?: string | undefined
 }
 
-/** What [metrics.influxdb] names; undefined without a server. Throws E-STA-021 for keys that do not fit together. */
+/** The server that [metrics.influxdb] names; undefined without a server. Throws E-STA-021 for keys that do not fit together. */
 export function influxTarget(keys: InfluxKeys): InfluxTarget | undefined {
   const { server_addr: url, database, username, password, org, bucket, token } = keys
   const refuse = (problem: string): never => {

@@ -1,15 +1,15 @@
-/** Passwords: how long one must be, and one in a file that only its owner reads, judged on the open file and read into memory that is wiped. */
+/** Passwords: their shortest length, and passwords in a file that only its owner reads. The open file is judged, and read into memory that is wiped. */
 import { CosignerError } from "../errors.ts"
 import { type Judged, readPrivate, UnusableFile } from "../files.ts"
 import { Secret } from "../secret.ts"
 
 export const LEAST_CHARACTERS = 16
 
-/** Unicode code points, counted without making a string of the password: every byte that begins one. */
+/** Number of Unicode code points, counted without making a string of the password, by the bytes that begin one. */
 export const charactersOf = (password: Secret): number =>
   password.expose().reduce((count, byte) => ((byte & 0xc0) === 0x80 ? count : count + 1), 0)
 
-/** More is no password. */
+/** A longer file is not a password. */
 export const MOST_BYTES = 1024
 
 /** Reads as files.ts reads private files, trims one trailing newline. Throws E-CLI-007. */

@@ -1,4 +1,4 @@
-/** [status] read once, for the node and for `cosigner status` alike: where the status port is, and its token. */
+/** Reads [status], for the node and for `cosigner status` alike: the address of the status port, and its token. */
 import { CosignerError } from "../errors.ts"
 import { type Listen, listenIn, tokenIn } from "../panel/listen.ts"
 import type { Secret } from "../secret.ts"
@@ -10,7 +10,7 @@ export function parseListen(listen: string): Listen {
   return found
 }
 
-/** One line; the caller disposes it. Throws E-STA-003. */
+/** The one line of the file; the caller disposes it. Throws E-STA-003. */
 export function readToken(path: string): Secret {
   const found = tokenIn(path)
   if (typeof found === "string") throw new CosignerError("E-STA-003", { path, problem: found })

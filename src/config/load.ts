@@ -1,6 +1,6 @@
 /**
- * The node's configuration: its file read, the flags laid on top, every key checked. What needs the disk or the environment
- * beyond the file itself (the files it names, production's rules) is startup.ts's; but for ABIs, without which rules mean nothing.
+ * The node's configuration: reads its file, applies the flags, checks every key. startup.ts makes the checks that need the disk or the
+ * environment beyond the file itself (the files it names, production's rules). Only ABIs are read here, because rules need them.
  */
 import { CosignerError } from "../errors.ts"
 import { isTaken } from "../files.ts"
@@ -28,21 +28,21 @@ export interface Loaded {
   readonly config: Config
   /** Every key with its value as the file has it, defaults included: for `config show`. */
   readonly tree: Readonly<Tree>
-  /** Which flag said a key, by the key. */
+  /** The flag that set a key, by the key. */
   readonly said: ReadonlyMap<string, string>
-  /** What the file names; `config` and `tree` have its policy, or that of another document that was asked for. */
+  /** The bundle that the file names. `config` and `tree` have its policy, or that of another document that was asked for. */
   readonly bundle: PolicyBundle | undefined
 }
 
-/** -c, -d, --key-file and --ws-url say where things are, and stand above the file. */
+/** -c, -d, --key-file and --ws-url say where things are, and override the file. */
 const WINS = new Set(["db.path", "db.key_file", "db.danger_allow_readable_key_file", "websocket.url"])
 
 export const loadConfig = (selection: Selection, overrides: Overrides = {}): Config =>
   readConfig(selection, overrides).config
 
 /**
- * The file of --config, or the default one, or the published one where it alone is there. Without any of them the defaults
- * stand: a first `init` needs no configuration. Throws E-CFG-013 where both are there, because either might be the one meant.
+ * The file of --config, or the default one, or the published one if only that exists. Without any of them the defaults
+ * apply: a first `init` needs no configuration. Throws E-CFG-013 if both exist, because either might be the one meant.
  */
 export function readConfig(selection: Selection, overrides: Overrides = {}, policy?: BundleDocument): Loaded {
   const file = selection.config ?? presentFile()
@@ -68,8 +68,8 @@ function selected({ db, keyFile, allowReadableKeyFile }: Selection): Overrides {
 }
 
 /**
- * Checks the text of a configuration; `file` is its name in messages, undefined where there is none. `policy`: the document of a bundle
- * to take the policy from, in the place of the one that the file names.
+ * Checks the text of a configuration; `file` is its name in messages, undefined if there is no file. `policy`: the document of a bundle
+ * that supplies the policy instead of the one that the file names.
  */
 export function checkConfig(
   source: string,

@@ -1,12 +1,12 @@
 /**
- * A new password in the key file and in the database, as two durable steps: whatever moment the process dies in, the next start
- * opens the database. Beside the key file FILE stand meanwhile FILE.bak (the old password) and FILE.new (the new one):
+ * Writes a new password to the key file and to the database, as two durable steps: whenever the process dies, the next start can
+ * open the database. Meanwhile FILE.bak (the old password) and FILE.new (the new one) are beside the key file FILE:
  *
  *     1  FILE.bak, then FILE.new, are written and durable       FILE opens the database
  *     2  the database takes the new password, in one commit     FILE.new opens it
  *     3  FILE.new becomes FILE                                   FILE opens it
  *
- * A start tries FILE, and FILE.new where that is not the password; then it finishes step 3, or removes what was left.
+ * A start tries FILE, and FILE.new if FILE is not the password; then it finishes step 3, or removes what was left.
  */
 import { chownSync, realpathSync, rmSync, type Stats, statSync } from "node:fs"
 import { dirname } from "node:path"
@@ -31,8 +31,8 @@ const leftovers = (file: string): readonly string[] =>
 
 /**
  * Runs `change`, which gives the database the password `next`, between the steps of the key file. Throws E-CLI-016, before
- * anything has changed, where the file cannot be written. If `change` throws, the key file is as it was; where it is not known
- * whether the database has changed (E-ADM-002), both passwords stay, for the next start to choose.
+ * anything has changed, if the file cannot be written. If `change` throws, the key file stays as it was. If it is not known
+ * whether the database has changed (E-ADM-002), both passwords stay, and the next start chooses.
  */
 export async function changeWithKeyFile(
   db: { readonly path: string; readonly key_file: string },
@@ -64,7 +64,7 @@ function stage(
   try {
     file = realpathSync(keyFile)
     const like = statSync(file)
-    // Of a change that was cut off: it may be the one password that opens the database.
+    // It may be left from a change that was interrupted, and be the only password that opens the database.
     if (isTaken(newOf(file)) && !opens(path, before)) {
       throw refuse(`${newOf(file)} is left of a change that was cut off, and a start of the node settles that`)
     }
@@ -88,7 +88,7 @@ function opens(path: string, password: Secret): boolean {
   }
 }
 
-/** Mode 600 and of the owner of `like`, who is the node also where root changes the password. */
+/** Writes with mode 600 and the owner of `like`, which is the node's user even if root changes the password. */
 function writeLike(path: string, password: Secret, { uid, gid }: Stats): void {
   using file = new NewFile(path, draftOf(path))
   file.write(password.expose())
@@ -98,7 +98,7 @@ function writeLike(path: string, password: Secret, { uid, gid }: Stats): void {
   })
 }
 
-/** Removes what stands beside the key file; what cannot be removed is harmless, and the next start tries again. */
+/** Removes the files beside the key file. A file that cannot be removed is harmless, and the next start tries again. */
 function discard(file: string): void {
   const left = leftovers(file).filter(isTaken)
   if (left.length === 0) return
@@ -111,8 +111,8 @@ function discard(file: string): void {
 }
 
 /**
- * Opens the database to be its node, and brings it to this program's format first. If a change of its password was cut off, the
- * key file is settled. `tell` hears of both. Throws what openStore throws.
+ * Opens the database as its node, and first migrates it to this program's format. If a change of its password was interrupted, the
+ * key file is settled. `tell` reports both. Throws the errors of openStore.
  */
 export function openAsNode(db: KeyedDatabase, password: Secret, tell: (note: string) => void): Store {
   const file = db.key_file === undefined ? undefined : resolved(db.key_file)

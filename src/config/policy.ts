@@ -1,4 +1,4 @@
-/** [policy]: the signed bundle that this node follows, and on whose terms it takes the first one (bundle.md 2.3). */
+/** [policy]: the signed bundle that this node follows, and the terms under which it takes the first one (bundle.md 2.3). */
 import { Type } from "@sinclair/typebox"
 import { integer, path, tableOf, text } from "../settings/schema.ts"
 

@@ -1,6 +1,6 @@
 /**
- * What the service manager is told (sd_notify): ready, what is going on, a reload, the end, and that the event loop still
- * turns. A datagram to $NOTIFY_SOCKET; without that variable nobody has asked, and nothing is opened.
+ * Tells the service manager (sd_notify) when the node is ready, what it does, a reload, the end, and that the event loop still
+ * runs. It sends datagrams to $NOTIFY_SOCKET; without that variable nobody has asked, and nothing is opened.
  */
 
 import { CosignerError } from "../errors.ts"
@@ -9,7 +9,7 @@ import { type Libc, libc } from "./libc.ts"
 import { nameOf } from "./process.ts"
 
 interface Notifier {
-  /** Begins the watchdog's pings, where the unit has WatchdogSec. */
+  /** Begins the watchdog's pings, if the unit has WatchdogSec. */
   ready(status: string): void
   status(text: string): void
   /** Ends with the next `ready`. */
@@ -29,8 +29,8 @@ const AF_UNIX = 1
 const PATH_BYTES = 108
 
 /**
- * Never throws: a node that cannot speak to its manager still signs. `tell` hears of a first failure; a manager that waits
- * for READY ends the node itself. A state waits for a full queue, a ping does not: the next one follows.
+ * Never throws: a node that cannot reach its manager still signs. `tell` reports the first failure; a manager that waits
+ * for READY ends the node itself. A state waits for a full queue, a ping does not, because the next one follows.
  */
 export function openNotifier(env: Environment, tell: (error: CosignerError) => void): Notifier {
   const where = env["NOTIFY_SOCKET"]
@@ -100,7 +100,7 @@ function socketAddress(where: string): Uint8Array | undefined {
   return Buffer.concat([family, path, abstract ? new Uint8Array(0) : new Uint8Array(1)])
 }
 
-/** Half of the time in which the manager wants to hear from us; undefined if it asked another process, or nobody. */
+/** Half of the time in which the manager expects a ping; undefined if it expects it of another process, or of none. */
 function watchdogMs(env: Environment): number | undefined {
   const usec = Number(env["WATCHDOG_USEC"])
   const pid = env["WATCHDOG_PID"]

@@ -1,7 +1,7 @@
 /**
- * What the process takes away from itself, so that its memory stays its own: no core dumps, no tracing by others of the
- * same user, no privileges to gain, nothing swapped out, and at last no new executable memory. Each measure that cannot be
- * taken is an error with its remedy; whether a node runs without it is the caller's to decide (`isEssential`).
+ * The rights that the process gives up to protect its memory: no core dumps, no tracing by others of the
+ * same user, no privileges to gain, nothing swapped out, and finally no new executable memory. Each measure that cannot be
+ * taken is an error with its remedy; the caller decides whether a node runs without it (`isEssential`).
  */
 import { readFileSync } from "node:fs"
 import { constants } from "node:os"
@@ -23,13 +23,13 @@ const LOCK_FLAGS = 7
 const CAP_IPC_LOCK = 14n
 
 /**
- * Measures that any process may take, in any container: that one fails means something unknown is going on, and production
- * does not start. Locked memory needs a limit that many machines do not grant, and W^X a recent kernel: their lack is said.
+ * Measures that any process can take, in any container. If one fails, something unknown is wrong, and production
+ * does not start. Locked memory needs a limit that many machines do not grant, and W^X needs a recent kernel: their lack is only reported.
  */
 const ESSENTIAL: ReadonlySet<string> = new Set(["E-OPS-001", "E-OPS-002", "E-OPS-003", "E-OPS-006"])
 export const isEssential = (error: CosignerError): boolean => ESSENTIAL.has(error.code)
 
-/** Before the first secret is read. Returns what could not be done; an empty list is a hardened process. */
+/** Must run before the first secret is read. Returns the measures that failed; an empty list is a hardened process. */
 export function harden(): readonly Shortfall[] {
   const c = open()
   if (c instanceof CosignerError) return [c]
@@ -37,10 +37,10 @@ export function harden(): readonly Shortfall[] {
 }
 
 /**
- * A descriptor of /proc/PID/mem that was opened before a process became undumpable reads its memory for as long as the process lives
- * (measured on Linux 6.18: the right is asked for at the opening alone), and no process can take that back from within. What closes the door
- * is that others of the user may not open it in the first place: Yama's ptrace_scope, which leaves it to ancestors (1), to those with
- * CAP_SYS_PTRACE (2), or to nobody (3). `read` gives the setting's text, and throws where the kernel has none.
+ * A descriptor of /proc/PID/mem that was opened before a process became undumpable can read its memory as long as the process lives
+ * (measured on Linux 6.18: the right is checked only at the opening), and no process can revoke it from within. The only protection is
+ * that others of the user may not open it in the first place: Yama's ptrace_scope leaves it to ancestors (1), to those with
+ * CAP_SYS_PTRACE (2), or to nobody (3). `read` gives the setting's text, and throws if the kernel has none.
  */
 export function tracing(
   read = () => readFileSync("/proc/sys/kernel/yama/ptrace_scope", "utf8"),
@@ -57,7 +57,7 @@ export function tracing(
 }
 
 /**
- * Nothing of this process is swapped out from now on. After the database was opened: locked memory is never given back,
+ * From now on nothing of this process is swapped out. Called after the database was opened: locked memory is never given back,
  * and the password's key derivation needs 64 MiB once.
  */
 export function lockMemory(): Shortfall | undefined {
@@ -65,12 +65,12 @@ export function lockMemory(): Shortfall | undefined {
   return c instanceof CosignerError ? c : lockAll(c)
 }
 
-/** After the warm-up: nothing that is not code by now becomes code. What the runtime's compiler reserved stays. */
+/** Called after the warm-up: from now on no memory becomes executable that is not yet. Memory that the runtime's compiler reserved stays. */
 export function sealCode(): Shortfall | undefined {
   const c = open()
   if (c instanceof CosignerError) return c
   const why = (text: string) => new CosignerError("E-OPS-005", { why: text })
-  // elsewhere the runtime's compiler may still need what this denies: not tried, so not done
+  // On other machines the runtime's compiler may still need what this denies, so it is not tried and counts as not done.
   if (process.arch !== "x64") return why(`it is not tried on ${process.arch}`)
   const failed = c.prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN)
   return failed < 0 ? why(`${nameOf(failed)} (it needs Linux 6.3)`) : undefined
@@ -88,7 +88,7 @@ function open(): Libc | CosignerError<"E-OPS-007"> {
 function noCore(c: Libc): Shortfall | undefined {
   const failed = c.setLimit(RLIMIT_CORE, { soft: 0n, hard: 0n })
   const now = c.getLimit(RLIMIT_CORE)
-  // a service manager may have set it, and denied the call
+  // A service manager may have set it already, and denied the call.
   if (typeof now !== "number" && now.soft === 0n && now.hard === 0n) return undefined
   return new CosignerError("E-OPS-001", { why: failed < 0 ? nameOf(failed) : "it did not last" })
 }
@@ -106,7 +106,7 @@ function noNewPrivileges(c: Libc): Shortfall | undefined {
 }
 
 /**
- * Only where no limit binds: a limit counts reserved addresses, of which the runtime has gigabytes, and one that is just
+ * Only if no limit applies: a limit counts reserved addresses, of which the runtime has gigabytes. A limit that is just
  * large enough today would make an allocation fail tomorrow.
  */
 function lockAll(c: Libc): Shortfall | undefined {

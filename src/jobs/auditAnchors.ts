@@ -1,6 +1,6 @@
 /**
- * Where checkpoints go beside the other nodes (docs/spec/audit.md 4.2): a folder, a command, witnesses by URL. Each is somebody else's: it may
- * be away, slow or wrong, and nothing of the node waits for it.
+ * Places outside of the other nodes that get checkpoints (docs/spec/audit.md 4.2): a folder, a command, witnesses by URL. Each belongs to
+ * somebody else and may be away, slow or wrong. Nothing in the node waits for it.
  */
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
@@ -26,7 +26,7 @@ const WITNESS_MS = 10_000
 
 interface Anchor {
   readonly name: string
-  /** Rejects where it did not take it. */
+  /** Rejects if the anchor did not take it. */
   readonly put: (signed: SignedCheckpoint) => Promise<void>
 }
 
@@ -34,7 +34,7 @@ interface Anchor {
 export interface RemoteWitness {
   readonly url: string
   readonly key: NoteKey
-  /** Rejects where no answer came. */
+  /** Rejects if there was no answer. */
   readonly ask: (text: string) => Promise<{ readonly status: number; readonly text: string }>
 }
 
@@ -59,7 +59,7 @@ export function anchorsOf({ anchor_folder: folder, anchor_command: words }: Conf
   return anchors
 }
 
-/** One file for each size; on storage where nothing is overwritten, what is there already stays and must be the same. */
+/** One file for each size. On storage where nothing can be overwritten, an existing file stays and must be the same. */
 async function inFolder(folder: string, { checkpoint, note }: SignedCheckpoint): Promise<void> {
   const name = checkpoint.origin.replaceAll(/[^\w-]/g, "_")
   const path = join(folder, `${name}-${String(checkpoint.size).padStart(12, "0")}.checkpoint`)
@@ -87,9 +87,9 @@ async function byCommand(words: readonly string[], { note }: SignedCheckpoint): 
 }
 
 interface AnchorKeeper {
-  /** The newest checkpoint that is to be put elsewhere: to each that has not got it, and is not at an earlier one. */
+  /** Gives the newest checkpoint to each anchor that does not have it and is not busy with an earlier one. */
   put(signed: SignedCheckpoint): void
-  /** What does not take checkpoints, and why. */
+  /** An anchor that does not take checkpoints, and why. */
   readonly failing: () => CosignerError | undefined
   /** Resolves when nothing is on its way. */
   readonly idle: () => Promise<unknown>

@@ -1,4 +1,4 @@
-/** The log as files for others (docs/spec/audit.md 5): written from the database, and read again by whoever verifies. */
+/** The log as files for others (docs/spec/audit.md 5): written from the database, and read again to verify it. */
 import { createHash } from "node:crypto"
 import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -11,7 +11,7 @@ import { makeFolder, NewFile, nameNew } from "../files.ts"
 import type { AuditLog } from "../store/auditLog.ts"
 import type { ShownCheckpoints } from "./auditSigner.ts"
 
-/** Writes all files but the leaves before `since`. Returns the number of leaves written. */
+/** Writes all files except the leaves before `since`. Returns the number of leaves written. */
 export function writeExport(
   audit: AuditLog,
   folder: string,
@@ -19,7 +19,7 @@ export function writeExport(
   since: number,
 ): number {
   const { size } = signed.checkpoint
-  // Read at once: a node at work makes a tile of them before long, and a record that is gone stops a reader.
+  // Reads them first: a running node soon turns them into a tile, and a missing record stops a reader.
   const loose = new Map<number, readonly Bytes[]>()
   for (let index = audit.fullTiles; index * TILE_WIDTH < size; index++) {
     loose.set(index, audit.bundle(index, Math.min(TILE_WIDTH, size - index * TILE_WIDTH)) ?? [])

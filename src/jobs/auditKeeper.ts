@@ -1,6 +1,6 @@
 /**
- * What goes into the log for auditors beside tasks and commands: start and stop, the rules in force, jumps of the clock, refusals that
- * leave no other trace. Also packs the log's full tiles, apart from the commits of signatures.
+ * The leaves of the log for auditors besides those of tasks and commands: start and stop, the rules in force, jumps of the clock, refusals
+ * that leave no other record. Also packs the log's full tiles, separate from the commits of signatures.
  */
 import type { SignedCheckpoint } from "../audit/checkpoint.ts"
 import type { AuditEntry } from "../audit/entry.ts"
@@ -21,9 +21,9 @@ import { anchorsOf, keepAnchors, remoteWitnesses } from "./auditAnchors.ts"
 import { createPeerWitnesses, type PeerWitnesses } from "./auditPeers.ts"
 import { checkpointsNow, type LogSigners, logSigners } from "./auditSigner.ts"
 
-/** Wall clock against monotonic clock: a machine that was asleep, or a clock that was set. */
+/** Difference between wall clock and monotonic clock: the machine was asleep, or a clock was set. */
 const JUMP_MS = 2_000
-/** Refusals without a record of their own share one leaf for so long: a flood of them costs no more. */
+/** Refusals without a record of their own share one leaf per this time, so a flood of them costs no more. */
 const REFUSALS_MS = 60_000
 
 interface KeeperParts {
@@ -36,13 +36,13 @@ interface KeeperParts {
 }
 
 interface AuditKeeper {
-  /** Of the leaf that counts the start; the store appends it (Store.nextBoot). */
+  /** The facts of the leaf that records the start; the store appends it (Store.nextBoot). */
   started(rules: Rules): AuditEntry["facts"]
-  /** Other rules are in force from now on; `waiting` names keys that have changed and are not. */
+  /** Other rules are in force from now on; `waiting` names keys that have changed and are not in force. */
   reloaded(rules: Rules, waiting: readonly string[]): void
-  /** A task left no record: counted, and one leaf a minute tells of all of them. */
+  /** A task left no record: it is counted, and one leaf a minute records all of them. */
   unrecorded(code: string, digest: string): void
-  /** About once a second. */
+  /** Called about once a second. */
   tick(): void
   stopped(): void
 }
@@ -127,12 +127,12 @@ function digestOf(value: unknown): string {
 }
 
 const TICK_MS = 1_000
-/** Between two checkpoints that are put elsewhere. */
+/** Ticks between two checkpoints that go to anchors. */
 const ANCHOR_TICKS = 60
-/** So old, what was cosigned is waited for no longer. */
+/** A cosigned checkpoint older than this is no longer waited for. */
 const COSIGNED_MS = 5 * 60_000
 
-/** A cosigned checkpoint is worth more; where nobody cosigns, the log's own has to do. */
+/** A cosigned checkpoint is worth more; if nobody cosigns, the log's own is used. */
 function toAnchor(store: Store, signers: LogSigners, { cosignedMs = 0 }: WitnessState): SignedCheckpoint {
   const { signed, cosigned } = checkpointsNow(store, signers)
   return cosigned !== undefined && Date.now() - cosignedMs < COSIGNED_MS ? cosigned : signed

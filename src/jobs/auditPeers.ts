@@ -1,7 +1,7 @@
 /**
- * This node and its peers as witnesses of each other's logs (audit.md 4). Asks the members of its groups to cosign its checkpoint, at
- * least each minute while there is something new; answers theirs, after it has written down what it saw; and finds out by their answers
- * whether its own log went back. Owns no transport: messages go and come as bytes.
+ * This node and its peers as witnesses of each other's logs (audit.md 4). The node asks the members of its groups to cosign its checkpoint,
+ * at least each minute while there is something new. It answers their requests after it has written down what it saw. Their answers show
+ * whether its own log went back. Owns no transport: messages are bytes.
  */
 import { isOfLog, originOf, parseSigned, type SignedCheckpoint } from "../audit/checkpoint.ts"
 import { consistencyProof } from "../audit/consistency.ts"
@@ -37,17 +37,17 @@ import { nodeIdOf } from "../wire/nodeId.ts"
 import { asRefused, type RemoteWitness, refusedBy } from "./auditAnchors.ts"
 import { type LogSigners, logName, signedNow, witnessName } from "./auditSigner.ts"
 
-/** Between two checkpoints that peers are asked to cosign. */
+/** Time between two checkpoints that peers are asked to cosign. */
 const ASK_MS = 20_000
-/** Messages of one peer: more are not looked at. */
+/** Bound on messages of one peer: further ones are ignored. */
 const RATE = { burst: 32, perSecond: 1 }
 
 export interface PeerWitnesses {
-  /** Of the peer that WaaS says; the signature decides. Never throws. */
+  /** `sender` is the peer that WaaS states; the signature decides. Never throws. */
   onMessage(sender: PartyId | undefined, message: Bytes): void
-  /** WaaS is there: peers are asked now, whether or not there is something new. */
+  /** WaaS is connected: peers are asked now, even if there is nothing new. */
   onOnline(): void
-  /** About once a second. */
+  /** Called about once a second. */
   tick(): void
   readonly state: () => WitnessState
 }
@@ -56,7 +56,7 @@ interface PeerWitnessParts {
   readonly store: Pick<Store, "audit" | "witnessing" | "incarnation" | "groups">
   readonly self: Pick<Identity, "party" | "sign">
   readonly signers: LogSigners
-  /** Witnesses beside the peers. */
+  /** Witnesses besides the peers. */
   readonly remotes: readonly RemoteWitness[]
   readonly send: (receiver: PartyId, message: Bytes) => void
   /** ms since 1970. */
@@ -77,7 +77,7 @@ interface AskedCheckpoint {
   readonly signed: SignedCheckpoint
   readonly atMs: number
   readonly cosignatures: Map<string, SignatureLine>
-  /** Peers that were told a second time, from what they had seen. */
+  /** Peers that got the checkpoint a second time, with a proof from what they had seen. */
   readonly again: Set<PartyId>
 }
 
@@ -160,7 +160,7 @@ class Peers implements PeerWitnesses {
     return requestText({ old, proof, signed })
   }
 
-  /** Its refusals are its own word, without the log's signature: they are told, and stop nobody. */
+  /** A remote witness's refusals have no signature of the log, so they are only reported and stop nobody. */
   #askRemote(remote: RemoteWitness, asked: AskedCheckpoint, isAgain: boolean): void {
     const { url, key, ask } = remote
     ask(this.#requestTo(url, asked.signed))
@@ -219,18 +219,18 @@ class Peers implements PeerWitnesses {
     const line = lineBy({ text: note.text, signatures: lines }, key)
     if (line === undefined) return false
     this.#seen.set(witness, checkpoint.size)
-    // Of an earlier one, or again, it says nothing new.
+    // An answer to an earlier checkpoint, or a second answer, adds nothing.
     if (asked !== this.#asked || asked.cosignatures.has(witness)) return true
     if (note.signatures.length + asked.cosignatures.size === MAX_SIGNATURES) return true
     asked.cosignatures.set(witness, line)
     const signatures = [...note.signatures, ...asked.cosignatures.values()]
     this.#parts.store.witnessing.cosign(noteText({ text: note.text, signatures }))
-    // By this node's clock: a witness that dates it ahead would hide that nobody cosigns any more.
+    // Uses this node's clock: a witness that dates it ahead would hide that nobody cosigns any more.
     this.#newest = { size: checkpoint.size, atMs: this.#parts.now(), by: asked.cosignatures.size }
     return true
   }
 
-  /** A key that the peer's identity signed for; the first one stays, or a peer could be two witnesses. */
+  /** The peer's identity must have signed for the key. The first key stays; otherwise one peer could be two witnesses. */
   #isWitness(peer: PartyId, key: NoteKey): boolean {
     if (key.name !== witnessName(nodeIdOf(peer))) return false
     const { witnessing } = this.#parts.store

@@ -1,4 +1,4 @@
-/** The log of this node as others know it: its name and keys, its checkpoints. The log's key is its own; the name is the node's (audit.md 3). */
+/** The public identity of this node's log: its name and keys, and its checkpoints. The log has a key of its own; its name is the node's (audit.md 3). */
 import { type Checkpoint, checkpointText, originOf, parseSigned, type SignedCheckpoint } from "../audit/checkpoint.ts"
 import { type NoteSigner, noteSigner } from "../audit/note.ts"
 import { equal } from "../bytes.ts"
@@ -10,7 +10,7 @@ import { nodeIdOf } from "../wire/nodeId.ts"
 
 export interface LogSigners {
   readonly log: NoteSigner
-  /** What this node signs as a witness of others' logs, by a key of its own. */
+  /** With this separate key the node signs as a witness of others' logs. */
   readonly witness: NoteSigner
 }
 
@@ -18,7 +18,7 @@ export interface LogSigners {
 export const logName = (nodeId: string): string => `cosigner/${nodeId}`
 export const witnessName = (nodeId: string): string => `cosigner-witness/${nodeId}`
 
-/** Throws E-AUD-002 where the node was not started since it has a log. */
+/** Throws E-AUD-002 if the node was never started since it has a log. */
 export function logSigners(store: Pick<Store, "audit" | "identity" | "path">): LogSigners {
   using identity = store.identity()
   const nodeId = nodeIdOf(identityOf(identity.expose()).party)
@@ -35,7 +35,7 @@ export function logSigners(store: Pick<Store, "audit" | "identity" | "path">): L
   }
 }
 
-/** The log as it is, signed now. */
+/** The current log, signed now. */
 export function signedNow(
   { audit, incarnation }: Pick<Store, "audit" | "incarnation">,
   { log }: LogSigners,
@@ -48,11 +48,11 @@ export function signedNow(
 export interface ShownCheckpoints {
   /** Of the log as it is; the cosigned one, where that is it. */
   readonly signed: SignedCheckpoint
-  /** The newest that others have cosigned, where it is an earlier one. */
+  /** The newest checkpoint that others have cosigned, if it is an earlier one. */
   readonly cosigned: SignedCheckpoint | undefined
 }
 
-/** What others are shown of the log. */
+/** The checkpoints of the log that others get. */
 export function checkpointsNow(
   store: Pick<Store, "audit" | "incarnation" | "witnessing">,
   signers: LogSigners,
@@ -60,7 +60,7 @@ export function checkpointsNow(
   const signed = signedNow(store, signers)
   const cosigned = parseSigned(store.witnessing.cosigned ?? "")
   const { origin, size } = signed.checkpoint
-  // One of an earlier incarnation, or of a log in doubt, is of another log.
+  // A checkpoint of an earlier incarnation, or of a log in doubt, belongs to another log.
   const isOurs =
     cosigned !== undefined &&
     cosigned.checkpoint.origin === origin &&

@@ -1,6 +1,6 @@
 /**
- * What the backup commands and the schedule share: a snapshot becomes a file, a file is proven in a scratch place, a file
- * becomes a database. Puts store/ and backup/ together; neither knows the other.
+ * What the backup commands and the schedule share: they write a snapshot to a file, prove a file in a scratch place, and make a
+ * database from a file. Connects store/ and backup/; neither knows the other.
  */
 
 import { createHash, randomBytes } from "node:crypto"
@@ -35,12 +35,12 @@ interface Proven {
   readonly files: readonly ConfigFile[]
 }
 
-/** The scratch database lives for a second under a random key: its password needs no cost. */
+/** The scratch database exists for a second under a random key, so its password hash needs no cost. */
 const SCRATCH_KDF: Kdf = { memoryKiB: 8, passes: 1, parallelism: 1 }
-/** Between two pauses, ms. */
+/** Time between two pauses, ms. */
 const SLICE_MS = 4
 const IDENTITY_KIND = 2
-/** Records, or slices of writing, after which a process that does nothing else hands back what they left behind. */
+/** Records, or slices of writing, after which a process that does nothing else frees the memory that they left behind. */
 const COLLECT_AFTER = { records: 1024, slices: 64 }
 
 interface WriteOptions {
@@ -98,7 +98,7 @@ export async function writeBackup(path: string, snapshot: Snapshot, options: Wri
   }
 }
 
-/** The identity record is the seed behind its length (u32). */
+/** The identity record is the seed, preceded by its length (u32). */
 const nodeIdIn = ({ body }: BackupRecord): string => nodeIdOf(identityOf(copy(body.subarray(4))).party)
 
 /** The pause of a process that does nothing else: what the records left behind goes back now and then. */
