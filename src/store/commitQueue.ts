@@ -1,13 +1,12 @@
 /**
  * Steps of many tasks in one commit: what falls into one turn of the event loop shares a transaction, and so a sync of the disk.
- * Where steps come faster than the disk takes commits, the next commit waits for as long as the last one took: meanwhile I/O has its
- * turn, and steps gather. A task that is alone waits for nothing.
+ * Where steps come faster than the disk takes commits, the next commit waits for as long as the last one took, and longer the more
+ * sessions are at work (commitPause.ts): meanwhile I/O has its turn, and steps gather. A task that is alone waits for nothing.
  */
+import { commitPauseMs, MOST_PAUSE_MS } from "../commitPause.ts"
 
 /** Steps of one commit; the others wait for the next. Bounds how long one commit keeps the event loop. */
 const MOST_TOGETHER = 32
-/** The longest pause between two commits. */
-const MOST_PAUSE_MS = 20
 
 interface QueuedStep {
   /** Somebody waits for it. */
@@ -23,6 +22,7 @@ type CommitTogether = (parts: readonly (() => unknown)[]) => readonly PromiseSet
 
 export class CommitQueue {
   readonly #commit: CommitTogether
+  readonly #atWork: () => number
   /** In the order in which they were asked for, which is the order in which they run. */
   #waiting: QueuedStep[] = []
   #turn: Disposable | undefined
@@ -30,8 +30,10 @@ export class CommitQueue {
   #pauseEndMs = 0
   #timer: { readonly timeout: ReturnType<typeof setTimeout>; readonly atMs: number } | undefined
 
-  constructor(commit: CommitTogether) {
+  /** `atWork`: sessions whose steps are to come. */
+  constructor(commit: CommitTogether, atWork: () => number) {
     this.#commit = commit
+    this.#atWork = atWork
   }
 
   /** Runs `step` in the commit of this turn: resolves with what it returned once that is on the disk, and rejects with what it threw. */
@@ -81,7 +83,8 @@ export class CommitQueue {
     }
     const endedMs = performance.now()
     const isBusy = together.filter(({ isUrgent }) => isUrgent).length > 1
-    this.#pauseEndMs = isBusy ? endedMs + Math.min(endedMs - begunMs, MOST_PAUSE_MS) : 0
+    const pauseMs = isBusy ? Math.min(endedMs - begunMs, MOST_PAUSE_MS) : 0
+    this.#pauseEndMs = endedMs + Math.max(pauseMs, commitPauseMs(this.#atWork()))
   }
 
   #nextTurn(): Disposable {

@@ -2,7 +2,7 @@
  * The journal as tasks use it: each step resolves when it is on the disk, and steps of different tasks share commits. A claim waits
  * for the first step of its task, so that a task costs no commit before it is decided. If a crash loses a claim, WaaS sends the task again.
  */
-import type { Bytes } from "../bytes.ts"
+import { type Bytes, toHex } from "../bytes.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Decision, SpentWord, Usage } from "../policy/decision.ts"
 import type { Claim, Finish, OutboxEvent, SessionRow, TaskPort, TaskRecord } from "../tasks/ports.ts"
@@ -21,10 +21,17 @@ export class QueuedTasks implements TaskPort {
   readonly #unwritten: Map<string, ClaimedTask> = new Map()
 
   readonly #waits: Map<string, string> = new Map()
+  /** Ids of sessions that were begun and have not ended. */
+  readonly #sessions: Set<string> = new Set()
 
   constructor(tasks: Tasks, queue: CommitQueue) {
     this.#tasks = tasks
     this.#queue = queue
+  }
+
+  /** Sessions that run: their steps come soon. */
+  get atWork(): number {
+    return this.#sessions.size
   }
 
   get usage(): Usage {
@@ -55,11 +62,13 @@ export class QueuedTasks implements TaskPort {
     return this.#step(taskId, () => this.#tasks.approve(taskId, nowMs, decide, events))
   }
 
-  startSession(row: SessionRow, nowMs: number, decide: (usage: Usage) => Decision): Promise<void> {
-    return this.#step(row.taskId, () => this.#tasks.startSession(row, nowMs, decide))
+  async startSession(row: SessionRow, nowMs: number, decide: (usage: Usage) => Decision): Promise<void> {
+    await this.#step(row.taskId, () => this.#tasks.startSession(row, nowMs, decide))
+    this.#sessions.add(toHex(row.sid))
   }
 
   endSession(sid: Bytes, how: string, nowMs: number, unproven: readonly PartyId[]): Promise<void> {
+    this.#sessions.delete(toHex(sid))
     return this.#queue.now(() => this.#tasks.endSession(sid, how, nowMs, unproven))
   }
 
@@ -74,6 +83,7 @@ export class QueuedTasks implements TaskPort {
     events: readonly OutboxEvent[],
     closing: Bytes | undefined,
   ): Promise<TaskRecord> {
+    if (closing !== undefined) this.#sessions.delete(toHex(closing))
     return this.#step(taskId, () => this.#tasks.finish(taskId, end, nowMs, events, closing))
   }
 

@@ -172,7 +172,10 @@ export class Store implements Disposable {
     this.policies = new Policies(this.#vault, this.served, this.audit)
     this.#approvals = new Approvals(this.#vault)
     this.tasks = new Tasks(this.#vault, this.outbox, this.bans, this.audit, this.#approvals)
-    this.#queue = new CommitQueue((parts) => this.#vault.group(parts))
+    this.#queue = new CommitQueue(
+      (parts) => this.#vault.group(parts),
+      () => this.journal.atWork,
+    )
     this.journal = new QueuedTasks(this.tasks, this.#queue)
     const cutOff = this.#load()
     this.recovery = {

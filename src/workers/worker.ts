@@ -23,6 +23,7 @@ import {
   type WorkerCall,
   type WorkerIdentity,
 } from "./messages.ts"
+import { giveWay } from "./priority.ts"
 
 declare const self: {
   postMessage(message: FromWorker, transfer?: readonly ArrayBuffer[]): void
@@ -100,6 +101,7 @@ function answer(id: number, ok: boolean, value: boolean): void {
 self.addEventListener("message", ({ data }) => {
   switch (data.kind) {
     case "init":
+      giveWay()
       useMemory(data.memory)
       start = hostFor(data.identity)
       return self.postMessage({ kind: "ready" })

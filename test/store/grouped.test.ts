@@ -1,6 +1,7 @@
 /** Commits that many tasks share: each step keeps its own fate, all of them one commit's, also where the process dies in between. */
 import { expect, test } from "bun:test"
 import { join } from "node:path"
+import { commitPauseMs } from "../../src/commitPause.ts"
 import { CosignerError } from "../../src/errors.ts"
 import type { Usage } from "../../src/policy/decision.ts"
 import { CommitQueue } from "../../src/store/commitQueue.ts"
@@ -19,6 +20,8 @@ import {
   sessionOf,
   still,
 } from "./fixtures.ts"
+
+const alone = (): number => 1
 
 const SIGNED = { state: "completed", outcome: { type: "signatures", signatures: [] } } as const
 
@@ -222,7 +225,7 @@ test("more steps than fit into one commit come into the next, in order, and I/O 
   const queue = new CommitQueue((parts) => {
     order.push(`commit of ${parts.length}`)
     return parts.map((part) => ({ status: "fulfilled", value: part() }))
-  })
+  }, alone)
   const all = Array.from({ length: 80 }, (_, n) => queue.now(() => n))
   setImmediate(() => order.push("turn"))
   expect(await Promise.all(all)).toEqual(Array.from({ length: 80 }, (_, n) => n))
@@ -234,7 +237,7 @@ test("a flush leaves nothing behind, however much waits: the process may end aft
   const queue = new CommitQueue((parts) => {
     commits.push(parts.length)
     return parts.map((part) => ({ status: "fulfilled", value: part() }))
-  })
+  }, alone)
   for (let n = 0; n < 80; n++) void queue.soon(() => n, 60_000)
   queue.flush()
   queue.close()
@@ -250,7 +253,7 @@ test("after a commit that steps shared the next one waits as long as that took, 
     Bun.sleepSync(15)
     commit.endedMs = performance.now()
     return outcomes
-  })
+  }, alone)
   const step = () => queue.now(() => undefined)
   await Promise.all([step(), step()])
   const gathered = [step()]
@@ -266,6 +269,47 @@ test("after a commit that steps shared the next one waits as long as that took, 
   await step()
   expect((commits.at(-1)?.beganMs ?? 0) - lastMs).toBeLessThan(10)
   expect(commits.length).toBe(4)
+})
+
+test("the more sessions are at work, the longer commits are apart; few of them wait for the disk alone", () => {
+  expect([0, 1, 4, 5, 8, 16, 1000].map(commitPauseMs)).toEqual([0, 0, 0, 7.5, 12, 20, 20])
+})
+
+test("while many sessions are at work a lone step waits for others of theirs", async () => {
+  const commits: number[] = []
+  const queue = new CommitQueue(
+    (parts) => {
+      commits.push(parts.length)
+      return parts.map((part) => ({ status: "fulfilled", value: part() }))
+    },
+    () => 16,
+  )
+  const step = () => queue.now(() => undefined)
+  // Where the system keeps this process from the processor for all of a pause, a step is alone: not 20 times.
+  for (let round = 0; round < 20 && !commits.includes(2); round++) {
+    await step()
+    const gathered = [step()]
+    setTimeout(() => gathered.push(step()), 1)
+    await gathered[0]
+    await Promise.all(gathered)
+  }
+  expect(commits).toContain(2)
+})
+
+test("a session is at work from its row to its end, however it ends", async () => {
+  using folder = new Folder()
+  using store = folder.create()
+  const { journal } = store
+  for (const task of ["a", "b", "c"]) journal.claim(claimOf(task))
+  await Promise.all(["a", "b"].map((task) => approve(store, task)))
+  const refused = journal.startSession(sessionOf("c", 1), 7, still)
+  await Promise.all(["a", "b"].map((task) => journal.startSession(sessionOf(task, 1), 7, still)))
+  await expect(refused).rejects.toThrow()
+  expect(journal.atWork).toBe(2)
+  await journal.endSession(sessionOf("a", 1).sid, "deadline", 8, [])
+  await journal.emitted("b", bytesOf(1), 8)
+  await journal.finish("b", SIGNED, 9, [], sessionOf("b", 1).sid)
+  expect(journal.atWork).toBe(0)
 })
 
 const KILLS = 12

@@ -1,7 +1,8 @@
 /**
- * One durable commit for all that came in one turn of the event loop. What is queued becomes durable together or not at all; what
- * is to be said waits for that.
+ * One durable commit for all that came in one turn of the event loop, and where many sessions are at work for all that came in some
+ * milliseconds (commitPause.ts). What is queued becomes durable together or not at all; what is to be said waits for that.
  */
+import { commitPauseMs } from "../../commitPause.ts"
 import type { StoreWrite, WaasStore } from "../store/store.ts"
 
 /** A commit of more would keep the event loop from its I/O for too long. */
@@ -18,12 +19,17 @@ interface PendingCommit {
 
 export class GroupCommit {
   readonly #store: Pick<WaasStore, "commit">
+  readonly #atWork: () => number
+  /** Until when the next commit waits for company, by the monotonic clock. */
+  #pauseEndMs = 0
   /** What is being gathered, and what the store has not answered for yet: one at a time, in the order in which they were gathered. */
   #batch: PendingCommit | undefined
   #writing: PendingCommit | undefined
 
-  constructor(store: Pick<WaasStore, "commit">) {
+  /** `atWork`: sessions that run. */
+  constructor(store: Pick<WaasStore, "commit">, atWork: () => number) {
     this.#store = store
+    this.#atWork = atWork
   }
 
   /** `undo` is called, latest first, if the store does not take the batch or one before it. */
@@ -59,7 +65,9 @@ export class GroupCommit {
     done.promise.catch(() => {})
     const opened: PendingCommit = { writes: new Map(), said: [], undo: [], done, isDue: false }
     this.#batch = opened
-    setImmediate(() => this.#isTurnOf(opened))
+    const pauseMs = this.#pauseEndMs - performance.now()
+    if (pauseMs < 1) setImmediate(() => this.#isTurnOf(opened))
+    else setTimeout(() => this.#isTurnOf(opened), pauseMs)
     return opened
   }
 
@@ -79,6 +87,7 @@ export class GroupCommit {
       return
     }
     this.#writing = undefined
+    this.#pauseEndMs = performance.now() + commitPauseMs(this.#atWork())
     for (const say of batch.said) say()
     batch.done.resolve()
     const next: PendingCommit | undefined = this.#batch

@@ -78,7 +78,7 @@ export class LiveTasks {
     this.#options = options
     this.#tasks = new TasksAtWork(options.log)
     this.health = new NodeHealth(options)
-    this.#commits = new GroupCommit(options.store)
+    this.#commits = new GroupCommit(options.store, () => this.loads.running)
     this.#frames = new FramesInOrder(options.relay, options.log)
     this.#nudgedMs = options.now()
   }

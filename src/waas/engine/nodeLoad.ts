@@ -13,6 +13,12 @@ const NONE: Readonly<Counts> = { asked: 0, waiting: 0, running: 0 }
 
 export class NodeLoad {
   readonly #counts = new Map<string, Counts>()
+  #running = 0
+
+  /** Tasks of which a session runs. */
+  get running(): number {
+    return this.#running
+  }
 
   of(nodeId: string): Readonly<Counts> {
     return this.#counts.get(nodeId) ?? NONE
@@ -31,6 +37,7 @@ export class NodeLoad {
       if (!hasEnded(reports[id])) this.#countsOf(id)[awaits[id] === undefined ? "asked" : "waiting"] += by
     }
     if (state !== "running") return
+    this.#running += by
     for (const id of signersOf(record)) if (!hasEnded(reports[id])) this.#countsOf(id).running += by
   }
 

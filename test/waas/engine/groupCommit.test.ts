@@ -28,7 +28,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 
 test("nothing is said while the store has not answered for what it speaks of", async () => {
   const store = slowStore()
-  const group = new GroupCommit(store)
+  const group = new GroupCommit(store, () => 0)
   const said: string[] = []
   group.whenDurable(() => said.push("nothing waits"))
   group.add([write("a")], () => {})
@@ -43,7 +43,7 @@ test("nothing is said while the store has not answered for what it speaks of", a
 
 test("a batch that is full is no exception", async () => {
   const store = slowStore()
-  const group = new GroupCommit(store)
+  const group = new GroupCommit(store, () => 0)
   const said: string[] = []
   for (let i = 0; i < 200; i++) group.add([write(String(i))], () => {})
   group.whenDurable(() => said.push("all"))
@@ -60,7 +60,7 @@ test("a batch that is full is no exception", async () => {
 
 test("commits reach the store one after another", async () => {
   const store = slowStore()
-  const group = new GroupCommit(store)
+  const group = new GroupCommit(store, () => 0)
   group.add([write("a")], () => {})
   void group.flush()
   group.add([write("b")], () => {})
@@ -76,7 +76,7 @@ test("commits reach the store one after another", async () => {
 
 test("what the store does not take is undone, latest first, with all that was added since; nothing of it is said", async () => {
   const store = slowStore()
-  const group = new GroupCommit(store)
+  const group = new GroupCommit(store, () => 0)
   const undone: string[] = []
   const said: string[] = []
   for (const name of ["a", "b"]) group.add([write(name)], () => undone.push(name))
@@ -93,4 +93,27 @@ test("what the store does not take is undone, latest first, with all that was ad
   store.commits[1]?.answer.resolve()
   await third
   expect(nodes(store.commits[1]?.writes)).toEqual(["d"])
+})
+
+test("while many sessions are at work a commit waits for more to write with it, but not where nobody can wait", async () => {
+  const commits: number[] = []
+  const commit = async (writes: readonly StoreWrite[]): Promise<void> => void commits.push(writes.length)
+  const group = new GroupCommit({ commit }, () => 16)
+  const one = (name: string): Promise<void> => {
+    group.add([write(name)], () => {})
+    return group.durable()
+  }
+  // Where the system keeps this process from the processor for all of a pause, a write is alone: not 20 times.
+  for (let round = 0; round < 20 && !commits.includes(2); round++) {
+    await one("a")
+    const gathered = [one("b")]
+    setTimeout(() => gathered.push(one("c")), 1)
+    await gathered[0]
+    await Promise.all(gathered)
+  }
+  expect(commits).toContain(2)
+  const before = commits.length
+  void one("d")
+  void group.flush()
+  expect(commits.length).toBe(before + 1)
 })
