@@ -2,12 +2,12 @@
 
 /** Few tasks have the machine to themselves: each waits for the disk alone. */
 const FEW = 4
-const MS_EACH = 1.5
+const MS_EACH = 4
 /** The longest pause between two commits. */
-export const MOST_PAUSE_MS = 20
+const MOST_PAUSE_MS = 40
 
 /**
  * After a commit, with so many sessions at work. Each of them has several steps that wait for a commit, one after another; while
  * they compute in turn, a step that waits a little costs no throughput, and several steps cost one sync.
  */
-export const commitPauseMs = (atWork: number): number => (atWork <= FEW ? 0 : Math.min(MOST_PAUSE_MS, atWork * MS_EACH))
+export const commitPauseMs = (atWork: number): number => Math.min(Math.max(atWork - FEW, 0) * MS_EACH, MOST_PAUSE_MS)

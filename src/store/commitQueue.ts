@@ -3,10 +3,13 @@
  * Where steps come faster than the disk takes commits, the next commit waits for as long as the last one took, and longer the more
  * sessions are at work (commitPause.ts): meanwhile I/O has its turn, and steps gather. A task that is alone waits for nothing.
  */
-import { commitPauseMs, MOST_PAUSE_MS } from "../commitPause.ts"
+import { commitPauseMs } from "../commitPause.ts"
 
 /** Steps of one commit; the others wait for the next. Bounds how long one commit keeps the event loop. */
 const MOST_TOGETHER = 32
+
+/** How long a commit takes that the next one still matches with its pause. */
+const MOST_MATCHED_MS = 20
 
 interface QueuedStep {
   /** Somebody waits for it. */
@@ -83,7 +86,7 @@ export class CommitQueue {
     }
     const endedMs = performance.now()
     const isBusy = together.filter(({ isUrgent }) => isUrgent).length > 1
-    const pauseMs = isBusy ? Math.min(endedMs - begunMs, MOST_PAUSE_MS) : 0
+    const pauseMs = isBusy ? Math.min(endedMs - begunMs, MOST_MATCHED_MS) : 0
     this.#pauseEndMs = endedMs + Math.max(pauseMs, commitPauseMs(this.#atWork()))
   }
 

@@ -74,6 +74,10 @@ export class Postgres implements SqlDatabase {
     )
   }
 
+  writeBefore(statements: readonly SqlStatement[]): Promise<readonly number[]> {
+    return this.write(statements)
+  }
+
   commit(statements: readonly SqlStatement[]): Promise<void> {
     const done = this.#commits.then(() => this.#commit(statements))
     this.#commits = done.catch(() => {})

@@ -66,7 +66,8 @@ export function storeOver(db: SqlDatabase): WaasStore {
     async spendNonce(digest, nowMs, windowMs) {
       const old: SqlStatement = { sql: "DELETE FROM nonces WHERE seen_ms < ?", values: [nowMs - windowMs] }
       const sql = "INSERT INTO nonces (digest, seen_ms) VALUES (?, ?) ON CONFLICT DO NOTHING"
-      const [, added] = await db.write([old, { sql, values: [digest, nowMs] }])
+      // Should a power cut lose it, it has lost what the call did as well: that was written later.
+      const [, added] = await db.writeBefore([old, { sql, values: [digest, nowMs] }])
       return added === 1
     },
     close: () => db.close(),

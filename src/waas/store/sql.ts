@@ -37,5 +37,7 @@ export interface SqlDatabase {
   commit(statements: readonly SqlStatement[]): Promise<void>
   /** The same for what may be written beside whoever serves the store: how many rows each of them changed. */
   write(statements: readonly SqlStatement[]): Promise<readonly number[]>
+  /** The same for what guards effects: durable before anything that is written after it, and perhaps not sooner. */
+  writeBefore(statements: readonly SqlStatement[]): Promise<readonly number[]>
   close(): Promise<void>
 }

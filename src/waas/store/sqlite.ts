@@ -78,6 +78,15 @@ function sqliteDatabase(db: Database, file: string): SqlDatabase {
       write(statements)
     },
     write: async (statements) => write(statements),
+    async writeBefore(statements) {
+      // In the log, and not synced: the log is a sequence, so it is on the disk with whatever comes after it.
+      db.run("PRAGMA synchronous = NORMAL")
+      try {
+        return write(statements)
+      } finally {
+        db.run("PRAGMA synchronous = FULL")
+      }
+    },
     async close() {
       db.close()
     },

@@ -144,6 +144,7 @@ const recording = (db: SqlDatabase, seen: Set<string>): SqlDatabase => ({
   ownTasks: () => db.ownTasks(),
   commit: (statements) => db.commit(statements),
   write: (statements) => db.write(statements),
+  writeBefore: (statements) => db.writeBefore(statements),
   close: () => db.close(),
   async all(sql, values) {
     seen.add(sql)

@@ -1,7 +1,7 @@
 /** What is particular to the store in a file: never one that it does not know, and every release's can be opened. */
 import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
-import { writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { openSqliteStore } from "../../../src/waas/store/sqlite.ts"
 import { must, Rig } from "../../support/waas.ts"
@@ -79,3 +79,44 @@ test("what a node was told of before share groups were on record: all set-ups of
   )
   expect(second).not.toBe("")
 })
+
+test.skipIf(Bun.which("strace") === null || Bun.spawnSync(["strace", "-o", "/dev/null", "true"]).exitCode !== 0)(
+  "the nonce of a call is written before what the call does and synced with it; a commit is synced by itself",
+  async () => {
+    await using rig = await Rig.open()
+    await rig.store.close()
+    const file = join(rig.dir, "waas.db")
+    const program = `
+      import { openSqliteStore } from ${JSON.stringify(join(import.meta.dir, "../../../src/waas/store/sqlite.ts"))}
+      import { writeSync } from "node:fs"
+      const store = openSqliteStore(${JSON.stringify(file)})
+      const commit = (name) => store.commit([{ put: "fencingToken", nodeId: name, record: { incarnation: 0, boot: 1, bootId: "b", generation: 1 } }])
+      await commit("first")
+      writeSync(2, "nonces\\n")
+      for (const digest of ["a", "b", "c"]) if (!(await store.spendNonce(digest, 1, 1000))) throw new Error(digest)
+      if (await store.spendNonce("a", 2, 1000)) throw new Error("twice")
+      writeSync(2, "commits\\n")
+      for (const name of ["x", "y"]) await commit(name)
+      writeSync(2, "end\\n")
+      process.kill(process.pid, "SIGKILL")`
+    const trace = join(rig.dir, "trace")
+    const words = [
+      "-f",
+      "-y",
+      "-o",
+      trace,
+      "-e",
+      "trace=fsync,fdatasync,pwrite64,write",
+      process.execPath,
+      "-e",
+      program,
+    ]
+    expect(Bun.spawnSync(["strace", ...words]).stderr.toString()).toBe("nonces\ncommits\nend\n")
+    const [, nonces = "", commits = ""] = readFileSync(trace, "utf8").split(/write\(2<.*"(?:nonces|commits|end)/)
+    const syncs = (part: string) => part.match(/(?:fsync|fdatasync)\(\d+<[^>]*waas\.db/g)?.length ?? 0
+    expect(nonces).toMatch(/pwrite64\(\d+<[^>]*waas\.db-wal>/)
+    expect([syncs(nonces), syncs(commits)]).toEqual([0, 2])
+    await rig.start()
+    expect(await rig.store.spendNonce("b", 3, 1000)).toBe(false)
+  },
+)
