@@ -35,13 +35,18 @@ const binary = join(import.meta.dir, "..", "..", "dist", "cosigner")
 const WARM_UP = 100
 const ALONE = 30
 const AT_ONCE = 16
-const LOADED = 64
+const LOADED = 128
 const BATCH = 16
 const BATCHES = 32
 const BATCHES_AT_ONCE = 6
+const RUNS = [
+  { requests: ALONE, atOnce: 1, batch: 1 },
+  { requests: LOADED, atOnce: AT_ONCE, batch: 1 },
+  { requests: BATCHES, atOnce: BATCHES_AT_ONCE, batch: BATCH },
+] as const
 const FLOOR_COMMITS = 30
 
-interface Row {
+interface Timed {
   readonly op: string
   /** Messages of a request. */
   readonly batch: number
@@ -57,6 +62,9 @@ interface Row {
   readonly node_commits: number
   /** Of a node that signs, as its status port says after the run. */
   readonly loop_p99_ms: number
+}
+
+interface Row extends Timed {
   readonly syncs: number | undefined
   readonly waas_syncs: number | undefined
   readonly floor_ms: number
@@ -83,16 +91,18 @@ export async function benchSignature(): Promise<readonly Row[]> {
     const actors = await Promise.all(deployment.nodes.map((node) => giveRules(deployment, node)))
     // WaaS first.
     const pids = [waasPid(dir), ...actors.map(({ pid }) => pid)]
-    const rows: Row[] = []
+    const timed: Timed[] = []
     for (const scheme of SCHEMES) {
       await load(deployment, vault, { scheme, batch: 1, requests: WARM_UP, atOnce: 1 })
-      for (const [requests, atOnce, batch] of [
-        [ALONE, 1, 1],
-        [LOADED, AT_ONCE, 1],
-        [BATCHES, BATCHES_AT_ONCE, BATCH],
-      ] as const) {
-        rows.push(await measured(deployment, vault, { scheme, batch, requests, atOnce }, pids, floorMs))
-      }
+      for (const run of RUNS) timed.push(await measured(deployment, vault, { scheme, ...run }, pids))
+    }
+    // Afterwards: a process that strace looks at stands still now and then.
+    const rows: Row[] = []
+    for (const [at, run] of SCHEMES.flatMap((scheme) => RUNS.map((run) => ({ scheme, ...run }))).entries()) {
+      const row = timed[at]
+      if (row === undefined) continue
+      const syncs = await syncsOf(pids, () => load(deployment, vault, run))
+      rows.push({ ...row, syncs: syncs?.all, waas_syncs: syncs?.waas, floor_ms: rounded(floorMs) })
     }
     return rows
   } finally {
@@ -106,13 +116,7 @@ export async function benchSignature(): Promise<readonly Row[]> {
 const unhurried = (toml: string): string =>
   toml.replace("#requests_per_second = 50", "requests_per_second = 10000").replace("#burst = 100", "burst = 100000")
 
-async function measured(
-  deployment: Deployment,
-  vault: DemoVault,
-  what: Load,
-  pids: readonly number[],
-  floorMs: number,
-): Promise<Row> {
+async function measured(deployment: Deployment, vault: DemoVault, what: Load, pids: readonly number[]): Promise<Timed> {
   const { scheme, batch, requests, atOnce } = what
   const [signer] = deployment.nodes
   if (signer === undefined) throw new Error("no node")
@@ -124,9 +128,6 @@ async function measured(
   const cpu = cpuMs(pids) - cpuBefore
   const commits = commitsOf(signer) - before
   const loopMs = await loopDelayOf(signer)
-  const counter = await countSyncs(pids)
-  if (counter !== undefined) await load(deployment, vault, what)
-  const syncs = await counter?.()
   return {
     op: scheme.op,
     batch,
@@ -138,10 +139,16 @@ async function measured(
     cpu_ms: rounded(cpu / requests / batch),
     node_commits: rounded(commits / requests),
     loop_p99_ms: rounded(loopMs),
-    syncs: syncs && rounded(syncs.all / requests),
-    waas_syncs: syncs && rounded(syncs.waas / requests),
-    floor_ms: rounded(floorMs),
   }
+}
+
+/** Per request of `work`, which is a run of them. */
+async function syncsOf(pids: readonly number[], work: () => Promise<readonly number[]>): Promise<Syncs | undefined> {
+  const counted = await countSyncs(pids)
+  if (counted === undefined) return undefined
+  const requests = (await work()).length
+  const { all, waas } = await counted()
+  return { all: rounded(all / requests), waas: rounded(waas / requests) }
 }
 
 interface Load {

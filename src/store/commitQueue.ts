@@ -1,7 +1,7 @@
 /**
  * Steps of many tasks in one commit: what falls into one turn of the event loop shares a transaction, and so a sync of the disk.
  * Where steps come faster than the disk takes commits, the next commit waits for as long as the last one took, and longer the more
- * sessions are at work (commitPause.ts): meanwhile I/O has its turn, and steps gather. A task that is alone waits for nothing.
+ * tasks are at work (commitPause.ts): meanwhile I/O has its turn, and steps gather. A task that is alone waits for nothing.
  */
 import { commitPauseMs } from "../commitPause.ts"
 
@@ -33,7 +33,7 @@ export class CommitQueue {
   #pauseEndMs = 0
   #timer: { readonly timeout: ReturnType<typeof setTimeout>; readonly atMs: number } | undefined
 
-  /** `atWork`: sessions whose steps are to come. */
+  /** `atWork`: tasks whose next step comes soon. */
   constructor(commit: CommitTogether, atWork: () => number) {
     this.#commit = commit
     this.#atWork = atWork

@@ -2,7 +2,7 @@
  * The journal as tasks use it: each step resolves when it is on the disk, and steps of different tasks share commits. A claim waits
  * for the first step of its task, so that a task costs no commit before it is decided. If a crash loses a claim, WaaS sends the task again.
  */
-import { type Bytes, toHex } from "../bytes.ts"
+import type { Bytes } from "../bytes.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Decision, SpentWord, Usage } from "../policy/decision.ts"
 import type { Claim, Finish, OutboxEvent, SessionRow, TaskPort, TaskRecord } from "../tasks/ports.ts"
@@ -11,6 +11,8 @@ import { type ClaimedTask, claimedRecord, type Tasks } from "./tasks.ts"
 
 /** A claim whose task has no step by then is written with its event in a commit of its own. */
 const CLAIM_MS = 250
+/** A task at work takes its next step by then. */
+const AT_WORK_MS = 2_000
 /** How long the note that WaaS has an outcome may wait. If a crash loses the note, the node reports the outcome once more. */
 const DELIVERED_MS = 2_000
 
@@ -21,17 +23,22 @@ export class QueuedTasks implements TaskPort {
   readonly #unwritten: Map<string, ClaimedTask> = new Map()
 
   readonly #waits: Map<string, string> = new Map()
-  /** Ids of sessions that were begun and have not ended. */
-  readonly #sessions: Set<string> = new Set()
+  /** Tasks that have not ended, by when they took their last step; the oldest first. */
+  readonly #steps: Map<string, number> = new Map()
 
   constructor(tasks: Tasks, queue: CommitQueue) {
     this.#tasks = tasks
     this.#queue = queue
   }
 
-  /** Sessions that run: their steps come soon. */
+  /** Tasks whose next step comes soon; not those that wait for people, or for a node that is away. */
   get atWork(): number {
-    return this.#sessions.size
+    const sinceMs = performance.now() - AT_WORK_MS
+    for (const [taskId, atMs] of this.#steps) {
+      if (atMs > sinceMs) break
+      this.#steps.delete(taskId)
+    }
+    return this.#steps.size
   }
 
   get usage(): Usage {
@@ -50,6 +57,7 @@ export class QueuedTasks implements TaskPort {
   }
 
   forsake(taskId: string): boolean {
+    this.#steps.delete(taskId)
     return !this.#tasks.has(taskId) && this.#unwritten.delete(taskId)
   }
 
@@ -62,13 +70,11 @@ export class QueuedTasks implements TaskPort {
     return this.#step(taskId, () => this.#tasks.approve(taskId, nowMs, decide, events))
   }
 
-  async startSession(row: SessionRow, nowMs: number, decide: (usage: Usage) => Decision): Promise<void> {
-    await this.#step(row.taskId, () => this.#tasks.startSession(row, nowMs, decide))
-    this.#sessions.add(toHex(row.sid))
+  startSession(row: SessionRow, nowMs: number, decide: (usage: Usage) => Decision): Promise<void> {
+    return this.#step(row.taskId, () => this.#tasks.startSession(row, nowMs, decide))
   }
 
   endSession(sid: Bytes, how: string, nowMs: number, unproven: readonly PartyId[]): Promise<void> {
-    this.#sessions.delete(toHex(sid))
     return this.#queue.now(() => this.#tasks.endSession(sid, how, nowMs, unproven))
   }
 
@@ -83,8 +89,9 @@ export class QueuedTasks implements TaskPort {
     events: readonly OutboxEvent[],
     closing: Bytes | undefined,
   ): Promise<TaskRecord> {
-    if (closing !== undefined) this.#sessions.delete(toHex(closing))
-    return this.#step(taskId, () => this.#tasks.finish(taskId, end, nowMs, events, closing))
+    const done = this.#step(taskId, () => this.#tasks.finish(taskId, end, nowMs, events, closing))
+    this.#steps.delete(taskId)
+    return done
   }
 
   delivered(taskId: string): Promise<void> {
@@ -121,6 +128,8 @@ export class QueuedTasks implements TaskPort {
   }
 
   async #step<T>(taskId: string, step: () => T): Promise<T> {
+    this.#steps.delete(taskId)
+    this.#steps.set(taskId, performance.now())
     const result = await this.#queue.now(() => {
       this.#write(taskId)
       return step()

@@ -1,5 +1,5 @@
 /**
- * One durable commit for all that came in one turn of the event loop, and where many sessions are at work for all that came in some
+ * One durable commit for all that came in one turn of the event loop, and where many tasks are at work for all that came in some
  * milliseconds (commitPause.ts). What is queued becomes durable together or not at all; what is to be said waits for that.
  */
 import { commitPauseMs } from "../../commitPause.ts"
@@ -26,7 +26,7 @@ export class GroupCommit {
   #batch: PendingCommit | undefined
   #writing: PendingCommit | undefined
 
-  /** `atWork`: sessions that run. */
+  /** `atWork`: tasks of which a session runs. */
   constructor(store: Pick<WaasStore, "commit">, atWork: () => number) {
     this.#store = store
     this.#atWork = atWork
