@@ -379,8 +379,9 @@ export class LiveTasks {
   }
 
   async #settle(task: WaasTask): Promise<void> {
-    if (task.request.kind === "sign") this.#commits.add([liveWrite(task, false)], () => this.#tasks.keep(task))
-    else await this.#options.store.commit([liveWrite(task, false)])
+    const write: StoreWrite = { put: "task", record: task, live: false, isRetired: true }
+    if (task.request.kind === "sign") this.#commits.add([write], () => this.#tasks.keep(task))
+    else await this.#options.store.commit([write])
     this.#retire(task)
   }
 

@@ -18,7 +18,7 @@ import { statementsOf } from "./puts.ts"
 import { forgetEnded } from "./retention.ts"
 import { all, decode, pageOf, rowOf } from "./rows.ts"
 import type { Filter, SqlDatabase, SqlStatement, SqlValue } from "./sql.ts"
-import type { HolderRow, PageQuery, RequestSeen, WaasStore } from "./store.ts"
+import type { HolderRow, PageQuery, RequestSeen, StoreWrite, WaasStore } from "./store.ts"
 import { walletsOver } from "./walletRows.ts"
 import { webhooksOver } from "./webhookRows.ts"
 
@@ -32,7 +32,7 @@ export function storeOver(db: SqlDatabase): WaasStore {
       throw new CosignerError("E-WAA-006", { file: db.name, problem: "its organisation is missing" })
     },
     ...tokenOver(db),
-    commit: async (writes) => db.commit(writes.flatMap(statementsOf)),
+    commit: async (writes) => db.commit(writes.flatMap(statementsOf), writes.every(isOfNoHaste) ? "later" : "now"),
 
     vault: (id) => one<Vault>("SELECT body FROM vaults WHERE id = ?", id),
     vaults: (filter, query) =>
@@ -91,6 +91,9 @@ async function newestRequests(db: SqlDatabase, most: number): Promise<readonly R
   )
   return found.flat().sort((one, other) => one.createdMs - other.createdMs)
 }
+
+/** A commit of these alone may reach the disk with the next one. */
+const isOfNoHaste = (write: StoreWrite): boolean => write.put === "task" && write.isRetired === true
 
 async function nodeIdsBy(db: SqlDatabase, sql: string, ...values: SqlValue[]): Promise<readonly string[]> {
   const rows = await db.all<{ readonly node_id: string }>(sql, values)

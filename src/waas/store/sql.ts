@@ -33,8 +33,8 @@ export interface SqlDatabase {
   /** Over `tasks`: those that are this process's to work on. */
   ownTasks(): Filter
   all<Row>(sql: string, values: readonly SqlValue[]): Promise<readonly Row[]>
-  /** Records: all or nothing, and durable when it resolves. */
-  commit(statements: readonly SqlStatement[]): Promise<void>
+  /** Records: all or nothing, and durable when it resolves; "later": at the latest with the next commit. */
+  commit(statements: readonly SqlStatement[], durable: "now" | "later"): Promise<void>
   /** The same for what may be written beside whoever serves the store: how many rows each of them changed. */
   write(statements: readonly SqlStatement[]): Promise<readonly number[]>
   /** The same for what guards effects: durable before anything that is written after it, and perhaps not sooner. */

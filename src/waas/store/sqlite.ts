@@ -1,5 +1,5 @@
 /**
- * The store on bun:sqlite: one file in WAL mode, every commit on disk before it is acknowledged. Other processes (the
+ * The store on bun:sqlite: one file in WAL mode, every commit on disk before it is acknowledged unless it says that it may be later. Other processes (the
  * `waas key` commands) may write to the same file meanwhile; only one may serve it, which files.ts sees to.
  */
 import { Database, type SQLQueryBindings } from "bun:sqlite"
@@ -64,6 +64,15 @@ function sqliteDatabase(db: Database, file: string): SqlDatabase {
       statements.map(({ sql, values }) => db.query<unknown, SQLQueryBindings[]>(sql).run(...values).changes)
     return guarded(file, () => db.transaction(work).immediate())
   }
+  /** In the log and not synced. The log is a sequence: this is on the disk at the latest with what comes after it. */
+  const writeUnsynced = (statements: readonly SqlStatement[]) => {
+    db.run("PRAGMA synchronous = NORMAL")
+    try {
+      return write(statements)
+    } finally {
+      db.run("PRAGMA synchronous = FULL")
+    }
+  }
   return {
     name: file,
     json: {
@@ -74,19 +83,12 @@ function sqliteDatabase(db: Database, file: string): SqlDatabase {
     ownTasks: () => ({ where: "TRUE", values: [] }),
     all: async <Row>(sql: string, values: readonly SQLQueryBindings[]) =>
       guarded(file, () => db.query<Row, SQLQueryBindings[]>(sql).all(...values)),
-    async commit(statements) {
-      write(statements)
+    async commit(statements, durable) {
+      if (durable === "later") writeUnsynced(statements)
+      else write(statements)
     },
     write: async (statements) => write(statements),
-    async writeBefore(statements) {
-      // In the log, and not synced: the log is a sequence, so it is on the disk with whatever comes after it.
-      db.run("PRAGMA synchronous = NORMAL")
-      try {
-        return write(statements)
-      } finally {
-        db.run("PRAGMA synchronous = FULL")
-      }
-    },
+    writeBefore: async (statements) => writeUnsynced(statements),
     async close() {
       db.close()
     },

@@ -61,8 +61,11 @@ export type StoreWrite =
   | { readonly put: "signRequest"; readonly record: SignRequest }
   | { readonly put: "shareSignRequest"; readonly record: ShareSignRequest }
   | { readonly put: "fencingToken"; readonly nodeId: string; readonly record: NodeFencingToken }
-  /** `live`: the engine still has something to do for it, and gets it back from `liveTasks` after a restart. */
-  | { readonly put: "task"; readonly record: WaasTask; readonly live: boolean }
+  /**
+   * `live`: the engine still has something to do for it, and gets it back from `liveTasks` after a restart. `isRetired`: a power cut may
+   * take this write back, for it says no more than that nothing is left to do, which the engine finds out once more.
+   */
+  | { readonly put: "task"; readonly record: WaasTask; readonly live: boolean; readonly isRetired?: true }
   /** That node is to be told of every completed set-up of that share group, since that one concerns it. The task is there already. */
   | {
       readonly put: "succession"

@@ -81,9 +81,14 @@ test("what a node was told of before share groups were on record: all set-ups of
 })
 
 test.skipIf(Bun.which("strace") === null || Bun.spawnSync(["strace", "-o", "/dev/null", "true"]).exitCode !== 0)(
-  "the nonce of a call is written before what the call does and synced with it; a commit is synced by itself",
+  "the nonce of a call, and that a task is retired, are synced with what comes after; any other commit by itself",
   async () => {
-    await using rig = await Rig.open()
+    await using rig = await Rig.open({ curves: ["ED25519"] })
+    const { group } = await rig.madeVault()
+    const page = { limit: 1, after: undefined, before: undefined }
+    const [made] = (await rig.store.tssRequests({ vaultId: group.vaultId, groupId: group.groupId }, page)).items
+    const keyGen = must(await rig.store.task(must(made).taskIds[0] ?? ""))
+    await rig.store.commit([{ put: "task", record: { ...keyGen, taskId: "retired" }, live: true }])
     await rig.store.close()
     const file = join(rig.dir, "waas.db")
     const program = `
@@ -95,6 +100,9 @@ test.skipIf(Bun.which("strace") === null || Bun.spawnSync(["strace", "-o", "/dev
       writeSync(2, "nonces\\n")
       for (const digest of ["a", "b", "c"]) if (!(await store.spendNonce(digest, 1, 1000))) throw new Error(digest)
       if (await store.spendNonce("a", 2, 1000)) throw new Error("twice")
+      const record = await store.task("retired")
+      await store.commit([{ put: "task", record, live: false, isRetired: true }])
+      if ((await store.liveTasks()).some(({ taskId }) => taskId === "retired")) throw new Error("it is live")
       writeSync(2, "commits\\n")
       for (const name of ["x", "y"]) await commit(name)
       writeSync(2, "end\\n")
@@ -118,5 +126,6 @@ test.skipIf(Bun.which("strace") === null || Bun.spawnSync(["strace", "-o", "/dev
     expect([syncs(nonces), syncs(commits)]).toEqual([0, 2])
     await rig.start()
     expect(await rig.store.spendNonce("b", 3, 1000)).toBe(false)
+    expect((await rig.store.liveTasks()).map(({ taskId }) => taskId)).not.toContain("retired")
   },
 )
