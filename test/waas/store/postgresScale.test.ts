@@ -142,7 +142,7 @@ const recording = (db: SqlDatabase, seen: Set<string>): SqlDatabase => ({
   name: db.name,
   json: db.json,
   ownTasks: () => db.ownTasks(),
-  commit: (statements) => db.commit(statements),
+  commit: (statements, durable) => db.commit(statements, durable),
   write: (statements) => db.write(statements),
   writeBefore: (statements) => db.writeBefore(statements),
   close: () => db.close(),
