@@ -67,6 +67,7 @@ const LEAVES = new Set([
   "errors.ts",
   "secret.ts",
   "tokenBucket.ts",
+  "commitPause.ts",
   "log.ts",
   "logText.ts",
   "build.ts",
