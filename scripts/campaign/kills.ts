@@ -9,7 +9,7 @@ import { Fleet } from "./fleet.ts"
 import { type Signed, signed } from "./load.ts"
 import { MOMENT_MS, type Moment, momentsOf, NO_MOMENT } from "./moments.ts"
 import { changedAnswers } from "./play.ts"
-import { dealAgain, lameQuorums, lostShares, makeKeys, openVault, type Ward } from "./vaults.ts"
+import { dealAgain, lameQuorums, lostShares, makeKeys, openVault, refresh, type Ward } from "./vaults.ts"
 
 /** Requests for signatures of each vault that are under way at one time. */
 const AT_ONCE = 4
@@ -17,8 +17,8 @@ const AT_ONCE = 4
 const DEADLINE_SECONDS = 1_200
 /** Vaults that are made while processes are killed. */
 const MOST_MADE = 24
-/** Requests that end between two set-ups of one kind. */
-const BETWEEN_SET_UPS = 30
+/** Kills of one round: a process at work dies some five times in it, which an epoch survives (threshold.md 2.5 rule 9). */
+const ROUND_KILLS = 60
 /** Requests that complete before WaaS is killed again, whose end is felt by all; before a node is: one. */
 const BETWEEN_WAAS_KILLS = 3
 /** Quorums of one vault that have to sign afterwards, on both curves. */
@@ -68,6 +68,9 @@ class KillCampaign {
   readonly #failures: string[] = []
   readonly #waiting = new Set<() => void>()
   #endsAt = 0
+  /** So many kills. */
+  #roundEndsAt = 0
+  #refreshes = 0
   #kills = 0
   #failedStarts = 0
   #reshares = 0
@@ -91,29 +94,48 @@ class KillCampaign {
     this.#wards.push(...(await Promise.all(opened.map((ward) => makeKeys(client, ward)))))
   }
 
+  /** Round after round: in between nobody dies, what is under way comes to its end, and every epoch gives way to a new one. */
   async play(): Promise<void> {
     this.#endsAt = performance.now() + this.#wish.minutes * 60_000
     const timer = setTimeout(() => this.#wake(), this.#wish.minutes * 60_000 + 1)
     const telling = setInterval(() => this.#tell(), TELL_MS)
-    const draw = (whose: string): Draw => drawFrom(this.#wish.seed, whose)
-    await Promise.all([
-      ...this.#wards.flatMap((_, place) => Array.from({ length: AT_ONCE }, (_, first) => this.#sign(place, first))),
-      this.#move(draw("moves")),
-      this.#make(draw("vaults")),
-      ...this.#fleet.names.map((name) => this.#kill(name, draw(name))),
-    ])
+    const draws = new Map(["moves", "vaults", ...this.#fleet.names].map((whose) => [whose, this.#draw(whose)]))
+    const draw = (whose: string): Draw => draws.get(whose) ?? this.#draw(whose)
+    for (;;) {
+      this.#roundEndsAt = Math.min(this.#kills + ROUND_KILLS, this.#wish.kills)
+      await Promise.all([
+        ...this.#wards.flatMap((_, place) => Array.from({ length: AT_ONCE }, (_, first) => this.#sign(place, first))),
+        this.#move(draw("moves")),
+        this.#make(draw("vaults")),
+        ...this.#fleet.names.map((name) => this.#kill(name, draw(name))),
+      ])
+      if (performance.now() >= this.#endsAt || this.#kills >= this.#wish.kills) break
+      await this.#renew()
+    }
     clearTimeout(timer)
     clearInterval(telling)
   }
 
+  #draw(whose: string): Draw {
+    return drawFrom(this.#wish.seed, whose)
+  }
+
+  /** As whoever runs the nodes would: after more than 8 crashes in the middle of sessions two nodes make no ECDSA in that epoch any more. */
+  async #renew(): Promise<void> {
+    for (const ward of this.#wards) {
+      await this.#attempt(() => refresh(this.#fleet.client, ward))
+      this.#refreshes++
+    }
+  }
+
   /** For whoever watches a run of half an hour. */
   #tell(): void {
-    const set = `${this.#made.length} vaults made, ${this.#reshares} reshares`
+    const set = `${this.#made.length} vaults made, ${this.#reshares} reshares, ${this.#refreshes} refreshes`
     console.error(`${this.#kills} kills, ${this.#completed} requests completed, ${set}`)
   }
 
   get #isOver(): boolean {
-    return performance.now() >= this.#endsAt || this.#kills >= this.#wish.kills
+    return performance.now() >= this.#endsAt || this.#kills >= this.#roundEndsAt
   }
 
   #wake(): void {
@@ -150,7 +172,7 @@ class KillCampaign {
 
   async #move(draw: Draw): Promise<void> {
     const { client, nodes } = this.#fleet
-    for (await this.#progress(BETWEEN_SET_UPS); !this.#isOver; await this.#progress(BETWEEN_SET_UPS)) {
+    for (await this.#progress(1); !this.#isOver; await this.#progress(1)) {
       const ward = this.#wards.at(-1)
       if (ward === undefined) return
       const to = shuffled(draw, nodes).slice(0, ward.nodes.length)
@@ -163,7 +185,7 @@ class KillCampaign {
 
   async #make(draw: Draw): Promise<void> {
     const { client, nodes } = this.#fleet
-    for (await this.#progress(BETWEEN_SET_UPS); !this.#isOver; await this.#progress(BETWEEN_SET_UPS)) {
+    for (await this.#progress(1); !this.#isOver; await this.#progress(1)) {
       if (this.#made.length >= MOST_MADE) return
       const members = shuffled(draw, nodes).slice(0, between(draw, 2, nodes.length))
       const threshold = between(draw, 2, members.length)
@@ -259,6 +281,7 @@ class KillCampaign {
         vaults: vaults.length,
         made_meanwhile: this.#made.length,
         reshares: this.#reshares,
+        refreshes: this.#refreshes,
         failed_set_ups: this.#failures.length,
         nodes_that_lost_shares: lost,
         quorums_that_do_not_sign: lame,

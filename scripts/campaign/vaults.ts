@@ -77,6 +77,17 @@ export async function dealAgain(client: Client, ward: Ward, nodes: readonly Ungu
   return { ...ward, nodes, vault: { vaultId, holderGroupId: target, roots } }
 }
 
+/** Its nodes get new shares of the same keys. Throws if they do not. */
+export async function refresh(client: Client, { vault: { vaultId, holderGroupId } }: Ward): Promise<void> {
+  await setUp(client, vaultId, holderGroupId, () =>
+    client.createReshare(vaultId, {
+      type: "KeyReshare",
+      target_key_share_holder_group_id: holderGroupId,
+      source_key_share_holder_group: { key_share_holder_group_id: holderGroupId },
+    }),
+  )
+}
+
 /** A repeated call would make another request, so one whose answer was lost is looked for before it is made again. */
 async function setUp(
   client: Client,
@@ -86,9 +97,13 @@ async function setUp(
 ): Promise<void> {
   const end = performance.now() + SET_UP_MS
   const path = `/wallets/mpc/vaults/${vaultId}/tss_requests`
+  const newest = async () => latest(await client.call("GET", path, { key_share_holder_group_id: groupId }))
+  const before = await persistently(newest)
   const asked = await persistently(async () => {
-    const [before] = requestIds(await client.call("GET", path, { key_share_holder_group_id: groupId }))
-    return before ?? (await ask()).tss_request_id
+    const now = await newest()
+    // Open: a refresh that nodes asked for is as good as ours.
+    const isOurs = now !== undefined && (now.isOpen || now.id !== before?.id)
+    return isOurs ? now.id : (await ask()).tss_request_id
   })
   while (performance.now() < end) {
     const now = await persistently(() => client.call("GET", `${path}/${asked}`, { wait: "10" }))
@@ -99,10 +114,14 @@ async function setUp(
   throw new Error(`a set-up has not ended within ${SET_UP_MS / 1000} s`)
 }
 
-function requestIds(page: unknown): readonly string[] {
+function latest(page: unknown): { readonly id: string; readonly isOpen: boolean } | undefined {
   const { data } = object(page)
-  return Array.isArray(data) ? data.map((one) => String(object(one)["tss_request_id"])) : []
+  if (!Array.isArray(data) || data.length === 0) return undefined
+  const { tss_request_id: id, status } = object(data[0])
+  return { id: String(id), isOpen: !hasEnded(String(status)) }
 }
+
+const hasEnded = (status: string): boolean => status === "Success" || status.endsWith("Failed")
 
 const object = (value: unknown): Readonly<Record<string, unknown>> => {
   if (typeof value !== "object" || value === null) throw new Error("an answer of WaaS is no object")
