@@ -29,7 +29,7 @@ test("faults of every kind under load: each request completes, no answer changes
   expect({ exit, stderr: exit === 0 ? "" : stderr }).toEqual({ exit: 0, stderr: "" })
   expect(stdout).toContain("seed 7")
   for (const name of LONG ? [...SHORT, ...MORE] : SHORT) expect(stdout).toContain(` ${name} `)
-}, 240_000)
+}, 600_000)
 
 if (whyNoPostgres !== undefined) console.log(`no campaign on a shared store: ${whyNoPostgres}`)
 
