@@ -73,7 +73,6 @@ class KillCampaign {
   /** So many kills. */
   #roundEndsAt = 0
   #refreshes = 0
-  #overtaken = 0
   #kills = 0
   #failedStarts = 0
   #reshares = 0
@@ -168,11 +167,6 @@ class KillCampaign {
       const beganAt = performance.now()
       const seconds = place === this.#wards.length - 1 ? MOVING_SECONDS : DEADLINE_SECONDS
       const answer = await signed(this.#fleet.client, ward.vault, index, { scheme, seconds })
-      const hasMoved = this.#wards[place]?.vault.holderGroupId !== ward.vault.holderGroupId
-      if (answer.status !== "Completed" && hasMoved) {
-        this.#overtaken++
-        continue
-      }
       this.#answers.push({ ward, answer, ms: performance.now() - beganAt })
       this.#completed += Number(answer.status === "Completed")
       this.#wake()
@@ -267,7 +261,8 @@ class KillCampaign {
   /** What was lost, now that nobody dies any more. */
   async judge(): Promise<KillReport> {
     const { client } = this.#fleet
-    const unfinished = this.#answers.filter(({ answer }) => answer.status !== "Completed")
+    const open = this.#answers.filter(({ answer }) => answer.status !== "Completed")
+    const unfinished = open.filter(({ ward }) => !this.#hasMoved(ward))
     for (const { ward, answer } of unfinished)
       console.error(`${ward.name}: ${answer.id} ${answer.status} ${answer.reason}`)
     for (const failure of this.#failures) console.error(failure)
@@ -286,8 +281,8 @@ class KillCampaign {
         kills: this.#kills,
         failed_starts: this.#failedStarts,
         requests: this.#answers.length,
-        completed: this.#answers.length - unfinished.length,
-        overtaken_by_a_reshare: this.#overtaken,
+        completed: this.#answers.length - open.length,
+        overtaken_by_a_reshare: open.length - unfinished.length,
         changed_answers: changed,
         vaults: vaults.length,
         made_meanwhile: this.#made.length,
@@ -302,6 +297,10 @@ class KillCampaign {
         .sort(([a], [b]) => a.localeCompare(b))
         .map(([moment, count]) => ({ moment, kills: count })),
     }
+  }
+
+  #hasMoved({ vault: { vaultId, holderGroupId } }: Ward): boolean {
+    return this.#wards.some(({ vault }) => vault.vaultId === vaultId && vault.holderGroupId !== holderGroupId)
   }
 
   async #changed(): Promise<number> {
