@@ -65,7 +65,7 @@ export function migrateIfDue(
 
 /** Carries the plan out; returns the path of the safety copy. The node must not run: E-STO-003. */
 export function migrate(path: string, { format, target, steps }: MigrationPlan, nowMs: number): string {
-  const safety = `${path}.format${format}-${new Date(nowMs).toISOString().replace(/[-:]|\.\d+/g, "")}`
+  const safety = freeName(`${path}.format${format}-${new Date(nowMs).toISOString().replace(/[-:]|\.\d+/g, "")}`)
   try {
     using _lock = lockProcess(path)
     keepCopy(path, safety)
@@ -84,8 +84,15 @@ export function migrate(path: string, { format, target, steps }: MigrationPlan, 
   }
 }
 
+/** A migration that was killed behind its copy leaves that, and the next one may come in the same second. */
+function freeName(wanted: string): string {
+  for (let nth = 1; ; nth++) {
+    const name = nth === 1 ? wanted : `${wanted}-${nth}`
+    if (!existsSync(name)) return name
+  }
+}
+
 function keepCopy(path: string, safety: string): void {
-  if (existsSync(safety)) throw new CosignerError("E-STO-001", { path: safety })
   const draft = `${safety}.new`
   rmSync(draft, { force: true })
   try {

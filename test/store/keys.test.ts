@@ -130,6 +130,18 @@ describe("a file of format 1", () => {
   })
 })
 
+test("a migration that was killed behind its copy goes through when it is repeated at once, and no copy is written over", () => {
+  using file = old()
+  const first = migrateIfDue(file.db, 0)?.copy ?? ""
+  const bytes = readFileSync(first)
+  const db = new Database(file.db)
+  db.run("PRAGMA user_version = 1")
+  db.close(true)
+  expect(migrateIfDue(file.db, 0)?.copy).toBe(`${first}-2`)
+  expect(readFileSync(first)).toEqual(bytes)
+  expect(formatOf(file.db)).toBe(3)
+})
+
 test("a start brings it along by itself, and tells where the copy is", () => {
   using file = old()
   const notes: string[] = []
