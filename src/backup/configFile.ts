@@ -1,4 +1,4 @@
-/** A file of the configuration in a backup: its name as the configuration has it, and its bytes. Only where it was asked for. */
+/** A file of the configuration in a backup: its name in the configuration, and its bytes. Only present if it was asked for. */
 import type { Bytes } from "../bytes.ts"
 import * as c from "../codec.ts"
 import { CosignerError } from "../errors.ts"
@@ -9,10 +9,10 @@ export interface ConfigFile {
   readonly bytes: Bytes
 }
 
-/** Beside the store's kinds (below 128) and a share (128): a release that does not know it refuses the backup (E-STO-027). */
+/** The next kind after the store's kinds (below 128) and a share (128). A release that does not know it refuses the backup (E-STO-027). */
 const KIND = 129
 const VERSION = 1
-/** More is no configuration. */
+/** A longer file is not a configuration. */
 export const MOST_BYTES = 1024 * 1024
 
 const codec = c.struct<ConfigFile>({ path: c.text, bytes: c.bytes })

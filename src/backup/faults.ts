@@ -1,4 +1,4 @@
-/** What the file system reports about a backup, as error codes of ours. */
+/** Turns what the file system reports about a backup into our error codes. */
 import { CosignerError } from "../errors.ts"
 import { errnoOf } from "../files.ts"
 

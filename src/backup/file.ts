@@ -1,6 +1,6 @@
 /**
- * A backup as a file: written under a temporary name and named only when it is whole and on the disk; read chunk by chunk.
- * Memory is one chunk and one record, whatever the size.
+ * A backup as a file. It is written under a temporary name and gets its name only when it is whole and on the disk. It is read chunk by
+ * chunk. It needs memory for one chunk and one record, whatever its size.
  */
 
 import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs"
@@ -30,11 +30,11 @@ import {
 import { type Manifest, manifestParts, readManifest } from "./manifest.ts"
 import { openChunk, SEALED_CHUNK, SealingStream } from "./stream.ts"
 
-/** Temporary names begin with a dot and end so; what a crash leaves behind is known by it. */
+/** Temporary names begin with a dot and end like this; files that a crash left behind are recognised by it. */
 export const PARTIAL = ".partial"
 const partialOf = (path: string): string => join(dirname(path), `.${basename(path)}${PARTIAL}`)
 
-/** A file that is being written. Dispose it: what was not finished is removed. */
+/** A file that is being written. Dispose it: an unfinished file is removed. */
 export class BackupWriter implements Disposable {
   readonly #path: string
   readonly #key: Secret
@@ -67,7 +67,7 @@ export class BackupWriter implements Disposable {
     this.#stream.add(body)
   }
 
-  /** The last record; the file gets its name when every byte is on the disk. */
+  /** Writes the last record; the file gets its name when every byte is on the disk. */
   finish(manifest: Manifest): void {
     this.finishWith(manifestParts(manifest))
   }
@@ -98,7 +98,7 @@ export class BackupWriter implements Disposable {
   }
 }
 
-/** A finished draft gets a backup's name, durably. Throws E-BAK-001 if that is taken. */
+/** Gives a finished draft a backup's name, durably. Throws E-BAK-001 if the name is taken. */
 export function nameBackup(draft: string, path: string): void {
   try {
     nameNew(draft, path)
@@ -109,14 +109,14 @@ export function nameBackup(draft: string, path: string): void {
 }
 
 /**
- * The records of a backup in their order; the manifest is the return value. Nothing that was read may be relied on before
+ * The records of a backup in their order; the return value is the manifest. The caller must not rely on anything that it read before
  * the generator has returned. Throws E-BAK-002 to -007 and -013.
  */
 export function* readBackup(path: string, password: Secret): Generator<BackupRecord, Manifest> {
   return readManifest(path, yield* readSealed(path, password, "node"))
 }
 
-/** Which kind a file says that it is; undefined for none of them. Throws E-BAK-002. */
+/** The kind that a file states; undefined if it states none of them. Throws E-BAK-002. */
 export function sealedKindOf(path: string): SealedKind | undefined {
   const fd = reading(path, () => openSync(path, "r"))
   try {
@@ -127,7 +127,7 @@ export function sealedKindOf(path: string): SealedKind | undefined {
   }
 }
 
-/** The same of any kind: the return value is the bytes of its manifest. */
+/** The same for any kind: the return value is the bytes of its manifest. */
 export function* readSealed(path: string, password: Secret, kind: SealedKind): Generator<BackupRecord, Bytes> {
   const fd = reading(path, () => openSync(path, "r"))
   try {

@@ -21,7 +21,7 @@ export const END = utf8("CSGNEND\n")
 const CHECKED = 8 + 2 + 12 + 32 + 16
 export const HEADER_LENGTH = CHECKED + 32
 
-/** One record as it travels. The body is the producer's memory: whoever wants to keep it copies it. */
+/** One record as it travels. The producer owns the body's memory: a consumer that wants to keep it must copy it. */
 export interface BackupRecord {
   readonly kind: number
   readonly version: number
@@ -61,7 +61,7 @@ export type HeaderProblem =
   | { readonly problem: "version"; readonly found: number }
   | { readonly problem: "cost" | "damaged" | "password" | "short" }
 
-/** The key of the stream behind this header, or why there is none. A wrong password is told from a damaged header. */
+/** The key of the stream behind this header, or why there is none. Distinguishes a wrong password from a damaged header. */
 export function openHeader(
   bytes: Uint8Array,
   password: Secret,
@@ -91,7 +91,7 @@ export const recordHead = (kind: number, version: number, length: number): Bytes
 const derive = (root: Secret, salt: Uint8Array, use: string, length: number): Bytes =>
   new Uint8Array(hkdfSync("sha256", root.expose(), salt, `cosigner/backup/1/${use}`, length))
 
-/** Tells a wrong password from a damaged stream. To whoever guesses passwords it says no more than the first chunk does. */
+/** Distinguishes a wrong password from a damaged stream. For guessing passwords it reveals no more than the first chunk does. */
 const checkOf = (root: Secret): Bytes => derive(root, new Uint8Array(0), "check", 16)
 
 const streamKey = (root: Secret, header: Bytes): Secret => Secret.take(derive(root, sha256(header), "stream", 32))

@@ -1,4 +1,4 @@
-/** The manifest that ends a backup: what is in it, for people, and for the check that nothing is missing. */
+/** The manifest that ends a backup: its contents, for people, and for the check that nothing is missing. */
 import { type Static, Type } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 import { type Bytes, utf8 } from "../bytes.ts"
@@ -18,7 +18,7 @@ const groupSchema = Type.Object(
   { additionalProperties: false },
 )
 
-/** Without the list of groups, which stands at its end: `"groups":[...]`. */
+/** Without the list of groups, which is at its end: `"groups":[...]`. */
 const schema = Type.Object(
   {
     /** Program version that wrote it. */
@@ -43,20 +43,20 @@ export interface Manifest extends Static<typeof schema> {
   readonly groups: GroupList
 }
 
-/** As it stands in the file; equal groups have equal text. */
+/** The text of a group in the file; equal groups have equal text. */
 export const groupJson = ({ group_id, epoch_id, curve, status, threshold }: ManifestGroup): string =>
   JSON.stringify({ group_id, epoch_id, curve, status, threshold })
 
 /**
- * What a manifest says of each group, as the JSON that stands in the file: the one thing of a backup that grows with the
- * number of groups, and as objects it would be several times as large.
+ * The entries of a manifest for all groups, as the JSON of the file. This is the only part of a backup that grows with the
+ * number of groups, and it would be several times as large as objects.
  */
 export class GroupList implements Iterable<ManifestGroup> {
   #json: Bytes
   #length: number
   #size: number
 
-  /** Of this JSON, which is the list's own from here on: objects with a comma between each two. */
+  /** Takes ownership of this JSON: objects with a comma between each two. */
   constructor(json: Bytes = new Uint8Array(0)) {
     this.#json = json
     this.#length = json.length
@@ -68,7 +68,7 @@ export class GroupList implements Iterable<ManifestGroup> {
     return this.#size
   }
 
-  /** What stands between the brackets; the list's own memory. */
+  /** The text between the brackets; the list's own memory. */
   get json(): Uint8Array {
     return this.#json.subarray(0, this.#length)
   }
@@ -86,7 +86,7 @@ export class GroupList implements Iterable<ManifestGroup> {
     this.#size++
   }
 
-  /** Throws SyntaxError at the first that is none. */
+  /** Throws SyntaxError at the first invalid entry. */
   *[Symbol.iterator](): Generator<ManifestGroup, void> {
     const text = new TextDecoder()
     for (const [from, to] of elementsOf(this.json)) {
@@ -103,7 +103,7 @@ export class GroupList implements Iterable<ManifestGroup> {
 
 const [CLOSE, QUOTE, ESCAPE] = utf8('}"\\')
 
-/** Where each object begins and ends. There are none in them, so each ends at the first brace outside a string. */
+/** Where each object begins and ends. Objects contain no objects, so each ends at the first brace outside a string. */
 function* elementsOf(json: Uint8Array): Generator<readonly [number, number], void> {
   let from = 0
   let isInString = false
@@ -129,8 +129,8 @@ export const manifestParts = ({ groups, ...rest }: Manifest): readonly Uint8Arra
 ]
 
 /**
- * Takes the bytes over. Whether the groups are those of the backup is for whoever reads its records. Throws E-BAK-013: the
- * bytes are authentic, so what cannot be read here was written by another version.
+ * Takes ownership of the bytes. The reader of the records must check that the groups are those of the backup. Throws E-BAK-013: the
+ * bytes are authentic, so another version wrote what cannot be read here.
  */
 export function readManifest(path: string, body: Bytes): Manifest {
   const refused = () => new CosignerError("E-BAK-013", { path, what: "its manifest has another form" })

@@ -1,7 +1,7 @@
 /**
- * The sealed stream: chunks of AES-256-GCM whose nonces count up and say which one is the last (the STREAM construction of
+ * The sealed stream: chunks of AES-256-GCM whose nonces count up and mark the last one (the STREAM construction of
  * Hoang, Reyhanitabar, Rogaway and Vizar, CRYPTO 2015). A chunk that is missing, moved, repeated or cut off does not open.
- * One key seals one stream only, so the nonce needs no random part.
+ * One key seals only one stream, so the nonce needs no random part.
  */
 import { createCipheriv, createDecipheriv } from "node:crypto"
 import { type Bytes, concat } from "../bytes.ts"
@@ -20,7 +20,7 @@ function nonceOf(index: number, isLast: boolean): Bytes {
   return nonce
 }
 
-/** Collects plain bytes and hands on sealed chunks. Holds one chunk; dispose it. */
+/** Collects plain bytes and passes on sealed chunks. Holds one chunk; dispose it. */
 export class SealingStream implements Disposable {
   readonly #key: Secret
   readonly #emit: (sealed: Uint8Array) => void
@@ -35,7 +35,7 @@ export class SealingStream implements Disposable {
 
   add(plain: Uint8Array): void {
     for (let at = 0; at < plain.length; ) {
-      // A full chunk waits for what follows it: only then is it known not to be the last.
+      // A full chunk waits for more bytes: only then is it certain that it is not the last one.
       if (this.#length === CHUNK) this.#seal(false)
       const part = plain.subarray(at, at + CHUNK - this.#length)
       this.#chunk.set(part, this.#length)

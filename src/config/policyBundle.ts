@@ -1,6 +1,6 @@
 /**
- * A configuration whose policy comes from a bundle (policy/bundle.ts): the host's own keys from its file, the policy's from the
- * bundle's document, and none of these in both.
+ * A configuration whose policy comes from a bundle (policy/bundle.ts): the host's own keys come from its file, those of the policy from
+ * the bundle's document. No key may be in both.
  */
 
 import { isUnfit } from "../approvals/statement.ts"
@@ -12,7 +12,7 @@ import { type Document, isTree, type Tree } from "../settings/tree.ts"
 /** Contents of the files that a policy names, by their paths in it. */
 export type PolicyFiles = ReadonlyMap<string, string>
 
-/** Throws E-POL-001 for a file that is none. */
+/** Throws E-POL-001 for a file that is not a bundle. */
 export function readBundleFile(file: string): PolicyBundle {
   const bad = (problem: string, cause?: unknown) => new CosignerError("E-POL-001", { file, problem }, { cause })
   let bundle: ReturnType<typeof readBundle>
@@ -26,14 +26,14 @@ export function readBundleFile(file: string): PolicyBundle {
   return bundle
 }
 
-/** The bundle that a host's file names; undefined where it names none. Throws E-POL-001. */
+/** The bundle that a host's file names; undefined if it names none. Throws E-POL-001. */
 export function bundleOf(host: Document): PolicyBundle | undefined {
   const table = host.tree["policy"]
   const file: unknown = isTree(table) ? table["bundle"] : undefined
   return typeof file === "string" ? readBundleFile(file) : undefined
 }
 
-/** Throws E-POL-002 for keys of a policy that the host's file has beside the bundle, or that a flag says. */
+/** Throws E-POL-002 for keys of a policy that the host's file has beside the bundle, or that a flag sets. */
 export function withPolicy(host: Document, { tree }: BundleDocument, flags: readonly string[]): Document {
   const beside = POLICY_KEYS.filter(
     (path) => valueAt(host.tree, path) !== undefined || flags.includes(path.join(".")),

@@ -1,6 +1,6 @@
 /**
- * Which policy a node has in force: its own file's, or that of the bundle that it follows. Takes a new version that the owners have
- * signed, at once or after their delay, and refuses whatever would get round that (bundle.md 2.3).
+ * The policy that a node has in force: its own file's, or that of the bundle that it follows. A new version that the owners have
+ * signed comes into force at once or after their delay; any attempt to evade this is refused (bundle.md 2.3).
  */
 import { isUnfit } from "../approvals/statement.ts"
 import { CosignerError } from "../errors.ts"
@@ -23,19 +23,19 @@ import { checkStart } from "./startup.ts"
 type LoadWith = (document: BundleDocument) => Loaded
 
 export interface PolicyInForce {
-  /** With the policy in force. */
+  /** The configuration with the policy in force. */
   readonly loaded: Loaded
-  /** With the policy that waits, whose tighter parts count already. */
+  /** The configuration with the policy that waits, whose tighter parts count already. */
   readonly waiting: Loaded | undefined
-  /** For the log: what became of the bundle in the file; undefined where nothing has changed. */
+  /** For the log: the result for the bundle in the file; undefined if nothing has changed. */
   readonly told: string | undefined
 }
 
-/** Of a recovery: owners who still have their keys must have time to see and veto it. */
+/** Factor for a recovery: owners who still have their keys must have time to see and veto it. */
 const RECOVERY_TIMES = 7
 const LEAST_RECOVERY_MS = 7 * 86_400_000
 
-/** Throws E-POL-003 to -006, and what the loading of a document throws. */
+/** Throws E-POL-003 to -006, and the errors of loading a document. */
 export function policyInForce(policies: Policies, loaded: Loaded, loadWith: LoadWith, nowMs: number): PolicyInForce {
   const told = takeBundle(policies, loaded, loadWith, nowMs)
   const record = policies.followed
@@ -50,11 +50,11 @@ export function policyInForce(policies: Policies, loaded: Loaded, loadWith: Load
 
 interface ConfigsInForce {
   readonly inForce: Config
-  /** Of a version that waits. */
+  /** The configuration of a version that waits. */
   readonly waiting: Config | undefined
 }
 
-/** What counts where no node runs: what the database follows and what waits beside it, or else the file's own. */
+/** What counts if no node runs: what the database follows and what waits, or otherwise the file's own policy. */
 export function configsInForce(
   { followed }: Pick<Policies, "followed">,
   own: Config,
@@ -102,7 +102,7 @@ function requireSame({ document }: PolicyBundle, { version, digest }: AdoptedBun
 const isVetoed = ({ history }: PolicyRecord, { document }: PolicyBundle): boolean =>
   history.some(({ digest, fate }) => digest === document.digest && fate === "vetoed")
 
-/** The host's decision to follow bundles, on the terms that its own file states. */
+/** The host decides to follow bundles, under the terms that its own file states. */
 function adoptFirst(policies: Policies, bundle: PolicyBundle, loaded: Loaded, nowMs: number): string {
   const { document } = bundle
   const { terms } = document
@@ -141,7 +141,7 @@ function takeNext(
   return `version ${version} of the policy waits until ${new Date(end.atMs).toISOString()} at the earliest, because it loosens ${first.join(", ")}; what it tightens counts already`
 }
 
-/** Owners without their keys: the host makes a version that waits far longer, and that every owner of today can veto. */
+/** For owners without their keys: the host makes a version that waits far longer, and that every present owner can veto. */
 export function recoverPolicy(policies: Policies, bundle: PolicyBundle, loadWith: LoadWith, nowMs: number): string {
   const { followed } = policies
   const { document } = bundle
@@ -165,7 +165,7 @@ const adoptedOf = ({ terms, digest, text }: BundleDocument, owners: readonly str
   owners,
 })
 
-/** Signed by as many owners as `by` says, of its people. Throws E-POL-005. */
+/** It must be signed by as many owners as `by` demands, from its people. Throws E-POL-005. */
 function requireOwners(bundle: PolicyBundle, by: BundleDocument, people: Parameters<typeof signersOf>[2]): SignedBy {
   const signed = signersOf(bundle, by.terms, people)
   const { min } = by.terms
@@ -173,7 +173,7 @@ function requireOwners(bundle: PolicyBundle, by: BundleDocument, people: Paramet
   throw new CosignerError("E-POL-005", { signed: signed.owners, min, refused: signed.refused })
 }
 
-/** A node could start with it, and its owners could change it. */
+/** A node must be able to start with it, and its owners must be able to change it. */
 function requireUsable({ terms }: BundleDocument, { config }: Loaded): void {
   const [problem] = checkStart(config).problems
   if (problem !== undefined) throw problem

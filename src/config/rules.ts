@@ -1,4 +1,4 @@
-/** [embedded_risk_control_rules]: the one table whose inside policy/schema.ts reads. */
+/** [embedded_risk_control_rules]: the one table whose contents policy/schema.ts reads. */
 import { Type } from "@sinclair/typebox"
 import { checkRules, RULES_OFF, type Rules } from "../policy/schema.ts"
 import { type Refused, refined } from "../settings/schema.ts"
@@ -6,7 +6,7 @@ import { type Refused, refined } from "../settings/schema.ts"
 const RulesTable = Type.Transform(Type.Unknown({ description: "Risk control by rules inside the node." }))
   .Decode((table): Rules => {
     const checked = checkRules(table)
-    // what is wrong with it was refused before anything is decoded
+    // Problems were reported before anything is decoded.
     return checked.ok ? checked.rules : RULES_OFF
   })
   .Encode((): unknown => {

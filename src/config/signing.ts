@@ -30,7 +30,7 @@ function* wrongPaths(written: WrittenSigning): Generator<Refused> {
   }
 }
 
-/** The rules of the file beside the defaults, which a rule for the same path replaces. */
+/** The rules of the file and the defaults; a rule of the file replaces the default for the same path. */
 function withDefaultRules(written: WrittenSigning): readonly PathRule[] {
   const rules = parsePathRules(written)
   const names = new Set(rules.map(({ prefix }) => prefix.join("/")))

@@ -1,7 +1,7 @@
 /**
  * What a node needs from its configuration and from the files that it names, loaded as `start` uses it. `start`, SIGHUP,
- * `config check` and `doctor` all come through here: what one of them accepts, the others accept. `start` refuses at the
- * first problem, `config check` shows all of them.
+ * `config check` and `doctor` all use this code, so they accept the same configurations. `start` stops at the
+ * first problem; `config check` shows all of them.
  */
 import { accessSync, constants, readFileSync, statSync } from "node:fs"
 import { type Bytes, fromHex } from "../bytes.ts"
@@ -20,7 +20,7 @@ import { type InfluxTarget, influxTarget } from "./influxTarget.ts"
 import { readKeyFile } from "./keyFile.ts"
 import { parseListen, readToken } from "./listen.ts"
 
-/** A configuration with everything loaded that `start` takes from files. Dispose it if no node takes it over. */
+/** A configuration with everything that `start` loads from files. Dispose it if no node takes ownership. */
 export interface Startable extends Disposable {
   readonly config: Config
   readonly link: LinkTarget
@@ -35,11 +35,11 @@ interface Preparation {
   /** Undefined if there is any problem. */
   readonly startable: Startable | undefined
   readonly problems: readonly CosignerError[]
-  /** What a node may start with, and somebody should know. */
+  /** What does not prevent a start, but somebody should know. */
   readonly warnings: readonly CosignerError[]
 }
 
-/** What a node starts with; `tell` hears what somebody should know of it. Throws the first problem. */
+/** What a node starts with; `tell` gets the warnings. Throws the first problem. */
 export function requireStartable(config: Config, tell: (warning: CosignerError) => void = () => {}): Startable {
   const { startable, problems, warnings } = prepareStart(config)
   const [first] = problems
@@ -49,7 +49,7 @@ export function requireStartable(config: Config, tell: (warning: CosignerError) 
   return startable
 }
 
-/** All that keeps a node from starting, and all that somebody should know of it. Nothing stays open. */
+/** All problems that keep a node from starting, and all warnings. Nothing stays open. */
 export function checkStart(config: Config): Pick<Preparation, "problems" | "warnings"> {
   const { startable, problems, warnings } = prepareStart(config)
   startable?.[Symbol.dispose]()
@@ -136,14 +136,14 @@ function* exposed({ websocket }: Config): Generator<CosignerError> {
   }
 }
 
-/** Whoever has an account on the machine could read what is signed, and by whom. */
+/** Without a token anybody with an account on the machine could read what is signed, and by whom. */
 function* openPort({ status }: Config, port: Startable["port"]): Generator<CosignerError> {
   if (port?.listen.kind === "tcp" && port.token === undefined) {
     yield new CosignerError("E-STA-007", { listen: status.listen })
   }
 }
 
-/** Addresses of other machines that are asked in the clear. Answers of callback servers are signed; requests can be read. */
+/** Addresses of other machines that are used without encryption. Answers of callback servers are signed, but requests can be read. */
 function plainAddresses({ callback, event, metrics }: Config): readonly CosignerError[] {
   const named: readonly (readonly [key: string, url: string | undefined])[] = [
     ...callback.cb_server.map(({ service_address }, i) => [`callback.cb_server[${i}]`, service_address] as const),
@@ -160,7 +160,7 @@ function plainAddresses({ callback, event, metrics }: Config): readonly Cosigner
 
 // ---- files -----------------------------------------------------------------------------------------------------------
 
-/** Undefined where a key is missing, which `unfit` has told. Throws E-LNK-012 and E-CFG-006. */
+/** Undefined if a key is missing, which `unfit` has reported. Throws E-LNK-012 and E-CFG-006. */
 export function linkTarget({ websocket }: Config): LinkTarget | undefined {
   const { url, urls, waas_public_key, proxy, ca_path, client_cert_path, client_key_path } = websocket
   const waasKey = waas_public_key === undefined ? undefined : fromHex(waas_public_key)
@@ -213,7 +213,7 @@ function statusPort({ status }: Config): Startable["port"] {
   return { listen, token: digestOf(token.expose()) }
 }
 
-/** Files that are read again when they are needed; that they can be used is known now. */
+/** Files that are read again when they are needed. This checks now that they can be used. */
 function secretFiles(config: Config): readonly (() => void)[] {
   const { db, backup, source } = config
   const judged = { allowReadable: db.danger_allow_readable_key_file }
@@ -228,7 +228,7 @@ function secretFiles(config: Config): readonly (() => void)[] {
   return named.flatMap(([path, load]) => (path === undefined ? [] : [() => load(path)]))
 }
 
-/** Of a private key or a configuration, bytes. */
+/** Size of a private key or a configuration, bytes. */
 const MAX_SECRET = 4 * 1024 * 1024
 
 /** The bytes of a file for this user alone. Throws E-CFG-006 with the key that names it. */
@@ -241,7 +241,7 @@ function readSecret(key: string, path: string): Secret {
   }
 }
 
-/** Whether the file itself must be kept from others. A proxy's URL may carry a password. */
+/** Whether the configuration file itself must be kept from others. A proxy's URL may contain a password. */
 function holdsSecret({ metrics, websocket, event }: Config): boolean {
   const proxies = [websocket.proxy, event.proxy, ...event.server.map((server) => server.proxy)]
   return (

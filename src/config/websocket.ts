@@ -2,7 +2,7 @@
 import { Type } from "@sinclair/typebox"
 import { hex32, listOf, path, type Refused, refined, tableOf, url } from "../settings/schema.ts"
 
-/** The relay answers at /ws alone; a prefix is a reverse proxy's. */
+/** The relay answers only at /ws; a prefix belongs to a reverse proxy. */
 function* relayPath(address: string): Generator<Refused> {
   if (new URL(address).pathname.endsWith("/ws")) return
   yield {

@@ -1,6 +1,6 @@
 /**
- * The few calls of the C library that the runtime has no API for, with the kernel's own convention: a negative answer is an
- * errno. Linux with glibc only; opened at the first use, so that commands which need none of it never load it.
+ * The few calls of the C library that the runtime has no API for, with the kernel's own convention: a negative result is an
+ * errno. Only on Linux with glibc; opened at the first use, so that commands that need none of it never load it.
  */
 import { dlopen, ptr, read } from "bun:ffi"
 
@@ -50,7 +50,7 @@ const SYMBOLS = {
 
 let opened: Libc | undefined
 
-/** Throws what dlopen throws where there is no glibc. */
+/** Throws the error of dlopen if there is no glibc. */
 export function libc(): Libc {
   opened ??= open()
   return opened

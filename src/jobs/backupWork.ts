@@ -101,7 +101,7 @@ export async function writeBackup(path: string, snapshot: Snapshot, options: Wri
 /** The identity record is the seed, preceded by its length (u32). */
 const nodeIdIn = ({ body }: BackupRecord): string => nodeIdOf(identityOf(copy(body.subarray(4))).party)
 
-/** The pause of a process that does nothing else: what the records left behind goes back now and then. */
+/** The pause of a process that does nothing else: it frees now and then the memory that records left behind. */
 export function collecting(): () => Promise<void> {
   let slices = 0
   return async () => {
@@ -109,7 +109,7 @@ export function collecting(): () => Promise<void> {
   }
 }
 
-/** A group as the manifest names it. */
+/** A group in the form of the manifest. */
 const named = ({ groupId, epochId, curve, status, threshold }: Parameters<OnGroup>[0]): ManifestGroup => ({
   group_id: groupId,
   epoch_id: toHex(epochId),
@@ -118,7 +118,7 @@ const named = ({ groupId, epochId, curve, status, threshold }: Parameters<OnGrou
   threshold,
 })
 
-/** Restores the backup in a scratch place, proves each share, and checks what came of it as a start would. Leaves nothing. */
+/** Restores the backup in a scratch place, proves each share, and checks the result as a start would. Leaves nothing behind. */
 export function proveBackup(path: string, password: Secret, nowMs: number): Proven {
   using scratch = scratchToProve(path, nowMs)
   using key = Secret.take(copy(randomBytes(32)))
@@ -135,11 +135,11 @@ interface RestoreOptions {
   readonly kdf?: Kdf
 }
 
-/** Makes a new database of the backup, whole or not at all; every share is proven before the file has its name. */
+/** Makes a new database from the backup, whole or not at all; every share is proven before the file has its name. */
 export function restoreBackup(path: string, password: Secret, to: RestoreOptions): Proven {
   let manifest: Manifest | undefined
   let records = 0
-  // Both lists have one order, and one text for each group: a hash is enough to compare them, and neither is kept for it.
+  // Both lists have one order, and one text for each group, so hashes are enough to compare them, and no list is kept for it.
   const passed = createHash("sha256")
   let groups = 0
   const files: ConfigFile[] = []
@@ -170,7 +170,7 @@ export function restoreBackup(path: string, password: Secret, to: RestoreOptions
   return { manifest, imported, files }
 }
 
-/** The backup has been proven: it gets its name. Throws E-BAK-001 if that is taken. */
+/** Gives a proven backup its name. Throws E-BAK-001 if the name is taken. */
 export function nameProven(path: string): void {
   writing(path, () => nameBackup(unprovenOf(path), path))
 }

@@ -1,6 +1,6 @@
 /**
  * [backup]: backups on a schedule, beside the node's work. The file is written here in small slices, from a copy of the
- * database; it is proven by a process of its own, which needs nothing but the file and its password.
+ * database. A separate process proves it, which needs nothing but the file and its password.
  */
 import { rmSync } from "node:fs"
 import { basename, join } from "node:path"
@@ -15,23 +15,23 @@ import { scratchBeside, unprovenOf } from "./scratch.ts"
 export interface BackupJob {
   readonly store: Pick<Store, "snapshot" | "audit">
   readonly directory: string
-  /** How many proven backups stay. */
+  /** How many proven backups are kept. */
   readonly keep: number
   readonly passwordFile: string
   readonly readPassword: (file: string) => Secret
-  /** Rejects when the backup is not proven. */
+  /** Rejects if the backup is not proven. */
   readonly prove: (path: string, passwordFile: string) => Promise<void>
   readonly now: () => number
   readonly log: Log
 }
 
-/** When the newest proven backup of the folder was made, ms since 1970: whatever has the name was proven. */
+/** When the newest proven backup of the folder was made, ms since 1970: every file with a backup's name was proven. */
 export function lastProvenMs(directory: string): number | undefined {
   const newest = backupsIn(directory).at(-1)
   return newest === undefined ? undefined : timeOfBackup(newest)
 }
 
-/** One backup: written, proven, named; then the oldest beyond `keep` go. False and a log line if it did not come to that. */
+/** Makes one backup: writes, proves and names it, then removes the oldest beyond `keep`. False, with a log line, if it failed. */
 export async function backUp(job: BackupJob): Promise<boolean> {
   const nowMs = job.now()
   const path = join(job.directory, backupName(nowMs))
@@ -59,7 +59,7 @@ async function written(job: BackupJob, path: string, unproven: string, nowMs: nu
   using password = job.readPassword(job.passwordFile)
   using scratch = scratchBeside(path, nowMs)
   using snapshot = job.store.snapshot(join(scratch.path, "snapshot.db"))
-  // A turn of the event loop for whatever waits: signatures come first.
+  // Gives other work a turn of the event loop: signatures come first.
   const pause = (): Promise<void> => new Promise((resume) => setImmediate(resume))
   return await writeBackup(unproven, snapshot, { password, chosen: undefined, nowMs, pause })
 }
@@ -71,7 +71,7 @@ function prune(directory: string, keep: number): number {
   return old.length
 }
 
-/** `cosigner backup verify` in a process of its own: it takes memory and processor time that the node needs. */
+/** Runs `cosigner backup verify` in a separate process, because it needs memory and processor time that the node needs. */
 export async function proveApart(path: string, passwordFile: string): Promise<void> {
   const args = ["backup", "verify", path, "--password-file", passwordFile, "--json"]
   const child = Bun.spawn([...program, ...args], { stdin: "ignore", stdout: "ignore", stderr: "pipe" })

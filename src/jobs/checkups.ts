@@ -1,4 +1,4 @@
-/** [checkup]: every active share is opened, held against its public share, and made to sign, on a schedule. */
+/** [checkup]: on a schedule, opens every active share, compares it with its public share, and signs with it. */
 import type { Bytes } from "../bytes.ts"
 import { errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
@@ -10,7 +10,7 @@ interface CheckupJob {
   readonly signer: ShareSigner
   readonly now: () => number
   readonly log: Log
-  /** Told once all shares were seen to sign. */
+  /** Called once all shares have signed. */
   readonly proven: (atMs: number) => void
 }
 

@@ -1,4 +1,4 @@
-/** The configuration in a backup: its file, and the keys, certificates and ABIs that it names; and how they come back. */
+/** The configuration in a backup: its file, and the keys, certificates and ABIs that it names; and how they are restored. */
 import { readFileSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 import { type ConfigFile, MOST_BYTES } from "../backup/configFile.ts"
@@ -9,7 +9,7 @@ import type { Config } from "../config/config.ts"
 import { CosignerError } from "../errors.ts"
 import { errnoOf, isTaken, makeFolder, NewFile, nameNew } from "../files.ts"
 
-/** Passwords and tokens stay out: key files open what is backed up. Throws E-BAK-025. */
+/** Passwords and tokens are left out, because key files open what is backed up. Throws E-BAK-025. */
 export function readConfigFiles(config: Config): readonly ConfigFile[] {
   const { source } = config
   if (source === undefined) throw new CosignerError("E-BAK-025", { path: "the configuration", why: "there is no file" })
@@ -34,8 +34,8 @@ interface ReturnedFile {
 }
 
 /**
- * Puts each file where it was, or beside a file of other content, as `NAME.restored`: nothing is overwritten. A file that is there
- * with the same content counts as written. Throws E-BAK-001 where both names are taken, and E-BAK-008 to -010.
+ * Puts each file where it was, or beside a file of other contents, as `NAME.restored`: nothing is overwritten. An existing file
+ * with the same contents counts as written. Throws E-BAK-001 if both names are taken, and E-BAK-008 to -010.
  */
 export function returnConfigFiles(files: readonly ConfigFile[]): readonly ReturnedFile[] {
   return files.map(({ path, bytes }) => {

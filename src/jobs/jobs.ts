@@ -1,6 +1,6 @@
 /**
- * What a node does for itself beside its tasks: backups and check-ups, each of which is off without an interval in the
- * configuration, and forgetting old tasks.
+ * The node's own work besides its tasks: backups and check-ups, each of which is off without an interval in the
+ * configuration, and deleting old tasks.
  */
 import type { Config } from "../config/config.ts"
 import { readKeyFile } from "../config/keyFile.ts"
@@ -22,7 +22,7 @@ interface Upkept {
   readonly proven: (atMs: number) => void
 }
 
-/** Begins what is configured; resolves when `signal` has fired and nothing of it runs any more. */
+/** Begins the configured jobs; resolves when `signal` has fired and none of them runs any more. */
 export async function startJobs({ config, store, signer, log, proven }: Upkept, signal: AbortSignal): Promise<void> {
   const now = Date.now
   const { interval, directory, keep, password_file: passwordFile } = config.backup

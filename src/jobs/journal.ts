@@ -1,6 +1,6 @@
 /**
- * Forgetting: tasks that ended long ago leave the journal, and events that nobody will take leave the outbox, so that a node
- * that signs for years does not grow for years. Which of them may go at all is the store's to say.
+ * Deletes tasks that ended long ago from the journal, and events that nobody will take from the outbox, so that a node
+ * that signs for years does not grow for years. The store decides which of them may be deleted at all.
  */
 import { setImmediate } from "node:timers/promises"
 import { TILE_WIDTH } from "../audit/tiles.ts"
@@ -11,12 +11,12 @@ import type { Outbox } from "../store/outbox.ts"
 import type { Tasks } from "../store/tasks.ts"
 
 export const KEEP_DAYS = 90
-/** Of tasks that were never approved: beside the record, nothing depends on them. */
+/** For tasks that were never approved: nothing except the record depends on them. */
 const KEEP_REFUSED_DAYS = 30
-/** Of outcomes that WaaS never acknowledged: it may have been away for long, and somebody may still ask. */
+/** For outcomes that WaaS never acknowledged: it may have been away for long, and somebody may still ask. */
 export const KEEP_UNDELIVERED_DAYS = 365
 const DAY_MS = 86_400_000
-/** Records of one transaction: other work has its turn between two of them. */
+/** Records of one transaction; other work has its turn between two transactions. */
 const SLICE = 500
 
 interface ForgetJob {
@@ -26,10 +26,10 @@ interface ForgetJob {
   readonly log: Log
 }
 
-/** True if nothing that may go is left. */
+/** True if nothing that may be deleted is left. */
 export async function forget({ tasks, outbox, now, log }: ForgetJob, signal: AbortSignal): Promise<boolean> {
-  // A clock that is far ahead for a while, at the start of a machine for instance, must cost no counter that limits still
-  // need: a node that has signed nothing since is no older than its last task.
+  // A clock that is far ahead for a while, for example when the machine starts, must not delete counters that limits still
+  // need. A node that has signed nothing since is no older than its last task.
   const nowMs = Math.min(now(), tasks.newestMs)
   const ended = {
     deliveredMs: nowMs - KEEP_DAYS * DAY_MS,
@@ -58,7 +58,7 @@ interface LeavesJob {
   readonly log: Log
 }
 
-/** [audit] keep_days: leaves of the log for auditors that are older go, and their hashes stay. True if none is left. */
+/** [audit] keep_days: deletes older leaves of the log for auditors; their hashes stay. True if none is left. */
 export async function forgetLeaves({ audit, keepMs, now, log }: LeavesJob, signal: AbortSignal): Promise<boolean> {
   try {
     const tiles = await untilNone(() => audit.prune(now() - keepMs, now()), signal)

@@ -1,23 +1,23 @@
-/** Keeps the memory of how far the database has come (store/rollbackGuard.ts) close behind its commits, and never in their way. */
+/** Keeps the rollback guard's record (store/rollbackGuard.ts) close behind the database's commits, without delaying them. */
 import { errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 import { checkRollbackGuard, type DatabaseAge, writeRollbackGuard } from "../store/rollbackGuard.ts"
 import type { Store } from "../store/store.ts"
 
-/** A copy that is younger than this may pass for the newest on this host; WaaS still knows better. */
+/** A copy that is younger than this may pass for the newest on this host; WaaS still detects it. */
 const STEP_MS = 15_000
 
 interface RollbackGuardKeeper {
-  /** A last word; the file is exact when this returns. */
+  /** Writes a last time; the file is exact when this returns. */
   stop(): void
 }
 
 type Guarded = Pick<Store, "path" | "fencingToken" | "generation">
 
-/** Throws E-BAK-015 and -016 for a database that is older than what this host has seen. To be asked before anything is written. */
+/** Throws E-BAK-015 and -016 for a database that is older than what this host has seen. Must be called before anything is written. */
 export const requireNewest = ({ path, fencingToken }: Guarded): void => checkRollbackGuard(path, fencingToken)
 
-/** Writes the memory now, after the start was counted, and from then on in steps. Throws if it cannot be written. */
+/** Writes the record now, after the start was counted, and from then on in steps. Throws if it cannot be written. */
 export function keepRollbackGuard(store: Guarded, log: Log): RollbackGuardKeeper {
   let written: DatabaseAge = store.fencingToken
   writeRollbackGuard(store.path, written)

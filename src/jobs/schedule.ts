@@ -1,4 +1,4 @@
-/** When something is due that is done again and again: after its interval, over restarts, and a little later after a failure. */
+/** Decides when repeated work is due: after its interval, across restarts, and a little later after a failure. */
 import { sleep } from "../sleep.ts"
 
 /** A failure is tried again after this, unless the interval is shorter. */
@@ -10,12 +10,12 @@ export interface Repeated {
   readonly lastMs: () => number | undefined
   /** True if it succeeded. */
   readonly action: (signal: AbortSignal) => Promise<boolean>
-  /** Told what lastMs or action threw; it is a failure like any other. */
+  /** Called with an exception of lastMs or action, which is a failure like any other. */
   readonly failed: (error: unknown) => void
   readonly now: () => number
 }
 
-/** Resolves once `signal` has fired and nothing is being done any more; never rejects. */
+/** Resolves once `signal` has fired and no work runs any more; never rejects. */
 export async function repeat({ everyMs, lastMs, action, failed, now }: Repeated, signal: AbortSignal): Promise<void> {
   const retryMs = Math.min(everyMs, RETRY_MS)
   let notBeforeMs = 0

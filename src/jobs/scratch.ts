@@ -1,6 +1,6 @@
 /**
- * Scratch folders: where copies of a database stand for the seconds in which a backup is written or proven. Each holds an
- * operating-system lock for as long as its process lives, so the next run knows which ones a kill left behind, and removes them.
+ * Scratch folders hold copies of a database for the seconds in which a backup is written or proven. Each has an
+ * operating-system lock as long as its process lives, so the next run knows which folders a killed process left behind, and removes them.
  */
 import { lstatSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -15,14 +15,14 @@ import { MAKING } from "../store/privateCopy.ts"
 const SCRATCH = ".cosigner-scratch-"
 const LOCK = "in-use"
 const UNPROVEN = ".unproven"
-/** A process takes its lock within a moment. */
+/** A process takes its lock within a moment, so an older folder without lock is left over. */
 const STALE_MS = 60 * 60 * 1000
 
 interface ScratchFolder extends Disposable {
   readonly path: string
 }
 
-/** Where a backup waits for its proof: whatever has a backup's name was proven. */
+/** The name of a backup that waits for its proof: every file with a backup's name was proven. */
 export const unprovenOf = (path: string): string => join(dirname(path), `.${basename(path)}${UNPROVEN}`)
 
 /** A folder beside the backups for the snapshot, on the disk that has room for them. Dispose it. Throws E-BAK-008 to -010. */
@@ -35,7 +35,7 @@ export function scratchBeside(path: string, nowMs: number): ScratchFolder {
   })
 }
 
-/** A folder to prove that backup in: of the system's for temporary files (TMPDIR), or beside it. Throws E-BAK-024. */
+/** A folder to prove that backup in: in the system's folder for temporary files (TMPDIR), or beside it. Throws E-BAK-024. */
 export function scratchToProve(path: string, nowMs: number): ScratchFolder {
   const tried: string[] = []
   for (const folder of [tmpdir(), dirname(path)]) {
@@ -73,7 +73,7 @@ function scratchIn(folder: string): ScratchFolder {
   }
 }
 
-/** Removes what killed processes of this user left. Whether one that lives has a scratch folder there. */
+/** Removes what killed processes of this user left behind. Returns whether a living process has a scratch folder there. */
 function clearScratch(folder: string, nowMs: number): boolean {
   const uid = process.getuid?.()
   let isAnyAlive = false
@@ -99,7 +99,7 @@ function isLocked(path: string): boolean {
   }
 }
 
-/** Files that were begun and never proven. Only where nobody writes or proves one. */
+/** Removes files that were begun and never proven. Only called while nobody writes or proves one. */
 function clearDrafts(folder: string): void {
   for (const name of readdirSync(folder)) {
     if (name.startsWith(".") && (name.endsWith(UNPROVEN) || name.endsWith(PARTIAL))) {

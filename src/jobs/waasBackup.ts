@@ -1,6 +1,7 @@
 /**
- * Sealed backups of a WaaS: its database and its configuration in one file, its signing key in another, so that who has the one has not
- * the other. Each is proven before it gets its name: a database by a restore in a scratch place, a key in memory alone. Puts waas/store and backup/ together.
+ * Sealed backups of a WaaS: its database and its configuration in one file, its signing key in another, so that a person can have one
+ * without the other. Each is proven before it gets its name: a database by a restore in a scratch place, a key in memory alone. Connects
+ * waas/store and backup/.
  */
 import { closeSync, existsSync, openSync, readSync, rmSync } from "node:fs"
 import { basename, join } from "node:path"
@@ -28,7 +29,7 @@ const SEED = 3
 const VERSION = 1
 const SEED_BYTES = 32
 const PIECE = 1024 * 1024
-/** Between two lines about how far it has come. */
+/** Bytes between two progress lines. */
 const TOLD_BYTES = 256 * 1024 * 1024
 
 const Count = Type.Integer({ minimum: 0 })
@@ -37,7 +38,7 @@ const schema = Type.Object(
   {
     program: Type.String({ maxLength: 64 }),
     created_ms: Count,
-    /** Of the key in waas.key, which is not in it; absent where the key was not at hand. */
+    /** The public key of waas.key, which is not in the backup; absent if the key was not available. */
     public_key: Type.Optional(Hex32),
     token: Type.Object({ incarnation: Count, mark: Count }, { additionalProperties: false }),
     counts: Type.Object(
@@ -60,13 +61,13 @@ interface SealOptions {
   readonly password: Secret
   readonly nowMs: number
   readonly kdf?: Kdf
-  /** For people who wait. */
+  /** Progress for people who wait. */
   readonly tell: (line: string) => void
 }
 
 // ---- writing ---------------------------------------------------------------------------------------------------------
 
-/** A proven backup at `path`, of a WaaS that may be running. Throws E-BAK-001, -008 to -010, -018 and -024, E-WAA-002, -003, -006 and -077. */
+/** Makes a proven backup at `path`, of a WaaS that may be running. Throws E-BAK-001, -008 to -010, -018 and -024, E-WAA-002, -003, -006 and -077. */
 export function backUpWaas(
   files: WaasFiles,
   path: string,
@@ -96,7 +97,7 @@ interface Sealing {
   readonly publicKey: string | undefined
 }
 
-/** A key that only the service gets, as a systemd credential, is not there for a command beside it. */
+/** A key that only the service gets, as a systemd credential, is not available to a command beside it. */
 function keyAtHand(files: WaasFiles): string | undefined {
   try {
     return toHex(readKeyFile(files).tasks.publicKey)
@@ -174,7 +175,7 @@ export function backUpKey(files: WaasFiles, path: string, { password, nowMs, kdf
 
 // ---- reading ---------------------------------------------------------------------------------------------------------
 
-/** Restores it in a scratch place and looks at it as a start would. Throws E-BAK-002 to -007 and -013, E-WAA-065. */
+/** Restores it in a scratch place and checks it as a start would. Throws E-BAK-002 to -007 and -013, E-WAA-065. */
 export function proveWaasBackup(path: string, password: Secret, nowMs: number): WaasManifest {
   using scratch = scratchToProve(path, nowMs)
   const database = join(scratch.path, "waas.db")
@@ -186,7 +187,7 @@ export function proveWaasBackup(path: string, password: Secret, nowMs: number): 
   return manifest
 }
 
-/** Opens it: the key in it is the one that it names. Nothing of it touches a disk. Throws E-BAK-002 to -007 and -013, E-WAA-065. */
+/** Opens it and checks that it contains the key that it names. No part of it is written to a disk. Throws E-BAK-002 to -007 and -013, E-WAA-065. */
 export function proveKeyBackup(path: string, password: Secret): KeyManifest {
   const { seed, manifest } = keyUnsealed(path, password)
   using _ = seed
@@ -201,13 +202,13 @@ interface RestoreParts {
 
 interface RestoredWaas {
   readonly manifest: WaasManifest
-  /** Higher than any before: the decision that this is the WaaS from now on. */
+  /** Higher than any before, because the operator decides that this is the WaaS from now on. */
   readonly incarnation: number
-  /** Where the configuration in it went; undefined where there was none, or another one stays. */
+  /** The path of its configuration; undefined if it has none, or if another one stays. */
   readonly config: string | undefined
 }
 
-/** Makes waas.db of a folder that has none; it gets its name when it is whole. Throws E-WAA-062, -063 and -077. */
+/** Makes waas.db in a folder that has none; it gets its name when it is whole. Throws E-WAA-062, -063 and -077. */
 export function restoreWaas(files: WaasFiles, { path, password, nowMs }: RestoreParts): RestoredWaas {
   if (existsSync(files.config)) refuseShared(readConfig(files), "waas backup restore")
   requireAbsent(databaseOf(files))
@@ -227,7 +228,7 @@ export function restoreWaas(files: WaasFiles, { path, password, nowMs }: Restore
   }
 }
 
-/** Writes waas.key of a folder that has neither key nor database. Throws E-WAA-062, and -063 for the key of another WaaS. */
+/** Writes waas.key in a folder that has neither key nor database. Throws E-WAA-062, and -063 for the key of another WaaS. */
 export function restoreKey(
   files: WaasFiles,
   { path, password }: Omit<RestoreParts, "nowMs">,
@@ -280,7 +281,7 @@ function unsealed(path: string, password: Secret, database: string) {
   return { manifest, config: manifest.config ? Buffer.concat(config).toString("utf8") : undefined }
 }
 
-/** The key of a key's backup, the caller's to dispose; it is the one that the backup names. */
+/** The key in a key backup, which the caller disposes; it is the one that the backup names. */
 function keyUnsealed(path: string, password: Secret): { readonly seed: Secret; readonly manifest: KeyManifest } {
   using unsealed = new DisposableStack()
   let seed: Secret | undefined
@@ -297,7 +298,7 @@ function keyUnsealed(path: string, password: Secret): { readonly seed: Secret; r
   return { seed, manifest }
 }
 
-/** Reads the whole file; `take` is handed each record, and says whether it knows the kind. */
+/** Reads the whole file. `take` gets each record, and returns whether it knows the kind. */
 function manifestOf<S extends TSchema>(
   path: string,
   form: S,

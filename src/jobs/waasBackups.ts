@@ -1,6 +1,6 @@
 /**
- * [waas.backup]: backups of a WaaS on a schedule. Each is made by `cosigner waas backup create` in a process of its own, which takes memory
- * and processor time that the serving one needs; what has a backup's name was proven.
+ * [waas.backup]: backups of a WaaS on a schedule. `cosigner waas backup create` makes each of them in a separate process, because it needs
+ * memory and processor time that the serving process needs. Every file with a backup's name was proven.
  */
 import { readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
@@ -20,16 +20,16 @@ interface WaasBackupJob {
   readonly config: string
   readonly directory: string
   readonly everyMs: number
-  /** How many stay. */
+  /** How many are kept. */
   readonly keep: number
   readonly passwordFile: string
   readonly log: Log
   readonly now: () => number
-  /** Writes and proves one; rejects if it did not come to that. */
+  /** Writes and proves one; rejects if this failed. */
   readonly make: (job: WaasBackupJob, path: string, signal: AbortSignal) => Promise<void>
 }
 
-/** Resolves once `signal` has fired and nothing is being done any more. */
+/** Resolves once `signal` has fired and nothing runs any more. */
 export const repeatWaasBackups = (job: WaasBackupJob, signal: AbortSignal): Promise<void> =>
   repeat(
     {
@@ -59,7 +59,7 @@ async function backUpOnce(job: WaasBackupJob, stopping: AbortSignal): Promise<bo
 const failed = ({ log }: WaasBackupJob, error: unknown): void =>
   log.error("a scheduled backup of WaaS failed", { ...codeField(error), why: errorText(error) })
 
-/** The command, apart; ended when this process stops, and what it had begun is removed by the next one. */
+/** Runs the command in a separate process. It is ended when this process stops, and the next one removes what it had begun. */
 export async function makeApart(job: WaasBackupJob, path: string, signal: AbortSignal): Promise<void> {
   const where = ["--dir", job.dir, "--config", job.config, "--out", path, "--password-file", job.passwordFile]
   const words = [...program, "waas", "backup", "create", ...where, "--json"]

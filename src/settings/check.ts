@@ -1,16 +1,16 @@
-/** What is wrong with a tree of settings, key by key, each with its place, what was expected and what was found. */
+/** Finds the problems in a tree of settings, key by key, each with its place, what was expected and what was found. */
 import { KindGuard, type TSchema } from "@sinclair/typebox"
 import { Value, type ValueError, ValueErrorType } from "@sinclair/typebox/value"
 import type { KeyProblem } from "../errors/config.ts"
 import { metaOf, refinementOf } from "./schema.ts"
 import { isTree, type KeyPath, keyOf } from "./tree.ts"
 
-/** `configs/cosigner.toml:9`, or the flag that said it. */
+/** `configs/cosigner.toml:9`, or the flag that set it. */
 export type Where = (path: KeyPath) => string
 
 /**
- * All that is wrong with `value`. What its single keys say first; a refinement is asked of a table whose keys are all as
- * they should be, so that it never has to expect anything else.
+ * All problems of `value`. Those of single keys come first. A refinement is checked only for a table whose keys are all
+ * valid, so it can rely on them.
  */
 export function problemsOf(schema: TSchema, value: unknown, where: Where): readonly KeyProblem[] {
   const bad = new Set<string>()
@@ -21,7 +21,7 @@ export function problemsOf(schema: TSchema, value: unknown, where: Where): reado
   return problems
 }
 
-/** One problem for each place: a missing key is also a wrong type to TypeBox, and one of the two is enough. */
+/** One problem for each place: for TypeBox a missing key is also a wrong type, and one of the two is enough. */
 function* keyProblems(schema: TSchema, value: unknown, where: Where, seen: Set<string>): Generator<KeyProblem> {
   for (const error of Value.Errors(schema, value)) {
     if (seen.has(error.path)) continue
@@ -47,7 +47,7 @@ function refine(schema: TSchema, value: unknown, path: KeyPath, bad: ReadonlySet
   for (const { at, expected, got } of refinement(value)) tell([...path, ...at], expected, got)
 }
 
-/** Whether something at or below the place is no longer to be trusted. */
+/** Whether something at or below the place is invalid. */
 function isBad(path: KeyPath, bad: ReadonlySet<string>): boolean {
   const pointer = path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("")
   return [...bad].some((place) => place === pointer || place.startsWith(`${pointer}/`))
@@ -71,14 +71,14 @@ function gotOf(error: ValueError): string {
   return shown(error.value, error.schema)
 }
 
-/** A value as an error may repeat it. */
+/** A value in a form that an error may repeat. */
 function shown(value: unknown, schema: TSchema): string {
   if (value === undefined) return "nothing"
   if (metaOf(schema).visible !== "always")
     return typeof value === "string" ? `${value.length} characters [secret]` : "[secret]"
   if (Array.isArray(value)) return `a list of ${value.length}`
   if (typeof value === "object") return isTree(value) ? "a table" : "a date"
-  // a text where none belongs may be anything that was pasted into the wrong line
+  // A text where none belongs may be anything, for example a secret pasted into the wrong line.
   if (typeof value === "string" && !KindGuard.IsString(schema)) return `a text of ${value.length} characters`
   const text = (JSON.stringify(value) ?? String(value)).replace(/\/\/[^/@]*@/g, "//[secret]@")
   return text.length > 80 ? `${text.slice(0, 80)}...` : text

@@ -1,6 +1,6 @@
 /**
  * Fills in what the file leaves out. TypeBox's own Value.Default merges a table into a list where a list was expected,
- * which would turn a server written in the wrong form into no server at all; here a value that is present stays as it is.
+ * which would turn a server written in the wrong form into no server at all. Here a value that is present stays as it is.
  */
 import { KindGuard, type TSchema } from "@sinclair/typebox"
 import { isTree } from "./tree.ts"

@@ -1,4 +1,4 @@
-/** A configuration file as a document, by its name TOML or YAML: the one file of this folder that looks at the disk. */
+/** Reads a configuration file as a document; its name decides between TOML and YAML. The only file of this folder that reads the disk. */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs"
 import type { TSchema } from "@sinclair/typebox"
 import { CosignerError } from "../errors.ts"
@@ -8,13 +8,13 @@ import { parseYaml } from "./yaml.ts"
 
 const MAX_BYTES = 4 * 1024 * 1024
 
-/** Undefined if a file that nobody named is not there: a first `init` needs none. Throws E-CFG-001. */
+/** Undefined if a file that nobody named does not exist, because a first `init` needs none. Throws E-CFG-001. */
 export function readSource(file: string, named: true): string
 export function readSource(file: string, named: boolean): string | undefined
 export function readSource(file: string, named: boolean): string | undefined {
   let fd: number
   try {
-    // Without waiting: the far end of a pipe may never come.
+    // Opens without waiting: nobody may ever open the other end of a pipe.
     fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error"
@@ -35,7 +35,7 @@ export function readSource(file: string, named: boolean): string | undefined {
   }
 }
 
-/** Whether a name is that of a YAML file; every other one is TOML. */
+/** Whether a name is that of a YAML file; every other file is TOML. */
 const isYaml = (file: string): boolean => /\.ya?ml$/i.test(file)
 
 /** A file's text as a document. Throws E-CFG-002. */

@@ -1,16 +1,16 @@
 /**
- * Flags over the file. Flags that say where things are win. Every other flag fills in what the file leaves out; if it says
- * something else than the file, that is refused (E-CFG-004), because either might be the mistake. The vendor lets the file
- * win in silence; scripts that pass flags and file alike see no difference.
+ * Applies flags to the file. Flags that say where things are override the file. Every other flag supplies what the file leaves out. If it
+ * differs from the file, this is refused (E-CFG-004), because either might be the mistake. The vendor's tool lets the file
+ * override the flag silently; scripts that pass the same values in flags and file see no difference.
  */
 import { Value } from "@sinclair/typebox/value"
 import { CosignerError } from "../errors.ts"
 import { type Document, isTree, type Tree } from "./tree.ts"
 
-/** What flags say, by the key they stand for: `{"callback.retry_times": {flag: "--cb-retry-times", value: 5}}`. */
+/** The values of flags, by the key they set: `{"callback.retry_times": {flag: "--cb-retry-times", value: 5}}`. */
 export type Overrides = Readonly<Record<string, { readonly flag: string; readonly value: unknown }>>
 
-/** Puts the flags into the tree; answers which keys came from which flag. The keys of `wins` may contradict. Throws E-CFG-004. */
+/** Puts the flags into the tree and returns which keys came from which flag. The keys of `wins` may contradict the file. Throws E-CFG-004. */
 export function lay(
   { tree, name: file }: Document,
   overrides: Overrides,
@@ -21,7 +21,7 @@ export function lay(
     const parts = key.split(".")
     const last = parts.pop() ?? key
     const table = parts.reduce<Tree | undefined>(enter, tree)
-    // a table that is no table is the file's own mistake, and is reported as such
+    // If it is not a table, this is the file's own mistake, and is reported as such.
     if (table === undefined) continue
     const present = Object.hasOwn(table, last)
     if (present && Value.Equal(table[last], value)) continue

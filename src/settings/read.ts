@@ -1,6 +1,6 @@
 /**
- * The front door for every configuration file: a document and its schema in, checked, decoded and frozen settings out.
- * A file is closed: what the schema does not name is a problem, and one problem refuses all of it.
+ * The entry point for every configuration file: takes a document and its schema, and returns checked, decoded and frozen settings.
+ * A file is closed: a key that the schema does not name is a problem, and one problem refuses the whole file.
  */
 import type { StaticDecode, TSchema } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
@@ -12,20 +12,20 @@ import { type Document, isTree, type Tree } from "./tree.ts"
 
 interface Flags {
   readonly overrides: Overrides
-  /** Keys whose flag stands above the file. */
+  /** Keys whose flag overrides the file. */
   readonly wins: ReadonlySet<string>
 }
 
 const NO_FLAGS: Flags = { overrides: {}, wins: new Set() }
 
 interface SettingsFile<S extends TSchema> {
-  /** As the program uses them: defaults filled in, texts decoded, frozen at every depth. */
+  /** In the form that the program uses: defaults filled in, texts decoded, frozen at every depth. */
   readonly value: DeepReadonly<StaticDecode<S>>
   /** Every key with its value as the file would have it, defaults included: for showing. */
   readonly tree: Readonly<Tree>
-  /** `configs/cosigner.toml:9`, or the flag that said it: for problems that only their user can find. */
+  /** `configs/cosigner.toml:9`, or the flag that set it: for problems that only the user of a value can find. */
   readonly where: Where
-  /** Which flag said a key, by the key. */
+  /** The flag that set a key, by the key. */
   readonly said: ReadonlyMap<string, string>
 }
 
@@ -59,7 +59,7 @@ export function frozen<T>(value: T): DeepReadonly<T> {
 }
 
 function freeze(value: unknown): void {
-  // the elements of a typed array cannot be frozen
+  // The elements of a typed array cannot be frozen.
   if (typeof value !== "object" || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value)) return
   Object.freeze(value)
   for (const inner of Object.values(value)) freeze(inner)

@@ -1,6 +1,6 @@
 /**
- * The words every configuration file is described in: TypeBox schemas that also carry what a person needs: what the key
- * does (the annotated file and the reference), what was expected (errors), and whether its value may be shown.
+ * Building blocks that describe every configuration file: TypeBox schemas that also carry what a person needs. This is what the key
+ * does (for the annotated file and the reference), what was expected (for errors), and whether its value may be shown.
  * Schemas are made once, when their module is loaded.
  */
 import {
@@ -17,13 +17,13 @@ import type { KeyPath } from "./tree.ts"
 
 type Visible = "always" | "right" | "never"
 
-/** Lies beside TypeBox's own keywords on every leaf; read back through `metaOf`. */
+/** Stored beside TypeBox's own keywords on every leaf; `metaOf` reads it. */
 interface Meta {
   /** What the key does, for the annotated file and the reference. */
   readonly description: string
   /** Completes "expected ...". */
   readonly expected: string
-  /** right: only once it is known to be what it should, since a secret may have been typed in its place. */
+  /** right: shown only once it is known to be valid, since a secret may have been typed in its place. */
   readonly visible: Visible
   /** What the annotated file shows for a key without a default. */
   readonly example: unknown
@@ -38,7 +38,7 @@ export const metaOf = (schema: TSchema): Meta => ({
 
 // ---- keys that only make sense together -------------------------------------------------------------------------------
 
-/** What is wrong with a value whose single keys are all as they should be; `at` leads from it to the place. */
+/** A problem of a value whose single keys are all valid; `at` leads from the value to the place. */
 export interface Refused {
   readonly at: KeyPath
   readonly expected: string
@@ -47,7 +47,7 @@ export interface Refused {
 
 const REFINE = "cosigner:refine"
 
-/** The same schema, with a check of its own over several keys. Asked of the value as written, defaults filled in. */
+/** The same schema, with an additional check over several keys. It gets the value as written, with defaults filled in. */
 export const refined = <S extends TSchema>(schema: S, check: (value: Static<S>) => Iterable<Refused>): S => ({
   ...schema,
   [REFINE]: check,
@@ -60,17 +60,17 @@ export function refinementOf(schema: TSchema): ((value: unknown) => Iterable<Ref
 
 // ---- tables and lists -------------------------------------------------------------------------------------------------
 
-/** A table: closed, and there with its defaults when the file leaves it out. */
+/** A table: closed; if the file leaves it out, it exists with its defaults. */
 export const tableOf = <P extends TProperties>(description: string, properties: P): TObject<P> =>
   Type.Object(properties, { additionalProperties: false, default: {}, description, expected: "a table" })
 
-/** A table in a list of tables, or one that is off unless written. */
+/** A table in a list of tables, or one that is off unless it is written. */
 export const entryOf = <P extends TProperties>(description: string, properties: P): TObject<P> =>
   Type.Object(properties, { additionalProperties: false, description, expected: "a table" })
 
 const MAX_ITEMS = 10_000
 
-/** A list that is empty when the file leaves it out, unless `fallback` says otherwise. */
+/** A list that is empty if the file leaves it out, unless `fallback` says otherwise. */
 export const listOf = <S extends TSchema>(
   item: S,
   words: {
@@ -87,11 +87,11 @@ export const listOf = <S extends TSchema>(
   return Type.Array(item, { maxItems: MAX_ITEMS, default: fallback ?? [], ...rest })
 }
 
-/** A list that has no default: what it means to leave it out is its reader's. */
+/** A list without default: its reader decides what it means to leave it out. */
 export const requiredList = <S extends TSchema>(item: S, words: Omit<Parameters<typeof listOf<S>>[1], "fallback">) =>
   Type.Array(item, { maxItems: MAX_ITEMS, ...words })
 
-/** The same with an expectation made of its items' own; `example` as a person writes it. */
+/** The same, with an expectation derived from its items; `example` is as a person writes it. */
 export const itemsOf = <S extends TSchema>(items: S, example: readonly StaticEncode<S>[], description: string) =>
   requiredList(items, {
     description,
@@ -163,7 +163,7 @@ export const pattern = (
 export const word = (example: string, description: string) =>
   textThat((text) => !/\s/.test(text), { name: "word", expected: "a text without spaces", example }, description)
 
-/** A text that `parse` understands (undefined: it does not); in the settings, what it made of it. */
+/** A text that `parse` understands (undefined: it does not); the settings contain the result of `parse`. */
 export const parsed = <T>(
   parse: (text: string) => T | undefined,
   words: {
@@ -229,7 +229,7 @@ export const path = (example: string, description: string) =>
     expected: "a path",
   })
 
-/** A file that may be left out: "" is none. */
+/** A file that may be left out: "" means none. */
 export const pathOrNone = (description: string) =>
   Type.String({
     format: format("path or none", (text) => !text.includes("\0")),
@@ -243,7 +243,7 @@ export const pathOr = (fallback: string, description: string) => ({ ...path(fall
 
 interface UrlRule {
   readonly schemes: readonly string[]
-  /** User and password in the URL; only where there is no other place for them. */
+  /** User and password in the URL; only if there is no other place for them. */
   readonly credentials: boolean
 }
 
@@ -265,7 +265,7 @@ function isUrl(text: string, rule: UrlRule): boolean {
   const parsed = new URL(text)
   return (
     rule.schemes.includes(parsed.protocol.slice(0, -1)) &&
-    // `http:host` and `http:///host` parse too; what is written must be what is meant
+    // `http:host` and `http:///host` parse too, but what is written must be what is meant.
     /^[a-z]+:\/\/[^/?]/.test(text) &&
     parsed.hostname !== "" &&
     !text.includes("#") &&
@@ -273,7 +273,7 @@ function isUrl(text: string, rule: UrlRule): boolean {
   )
 }
 
-/** 32 bytes in lower-case hex. Not shown when wrong: people paste the private key by mistake. */
+/** 32 bytes in lower-case hex. Not shown when invalid, because people paste the private key by mistake. */
 export const hex32 = (description: string) =>
   Type.String({
     format: format("hex32", (text) => fromHex(text)?.length === 32),
@@ -307,7 +307,7 @@ export function durationMs(text: string): number | undefined {
   return sum > 0 && sum <= MAX_DURATION_MS ? sum : undefined
 }
 
-/** A name for `check` in TypeBox's registry of formats, which is global and shared with libraries: ours have a prefix. */
+/** A name for `check` in TypeBox's registry of formats. The registry is global and shared with libraries, so our names have a prefix. */
 function format(name: string, check: (text: string) => boolean): string {
   const own = `cosigner-${name}`
   if (!FormatRegistry.Has(own)) FormatRegistry.Set(own, check)

@@ -1,10 +1,10 @@
-/** Checked settings as people and programs may see them: every key, secrets hidden. */
+/** Checked settings in the form that people and programs may see: every key, secrets hidden. */
 import { KindGuard, type TSchema } from "@sinclair/typebox"
 import { REDACTED } from "../secret.ts"
 import { metaOf } from "./schema.ts"
 import { isTree, type Tree } from "./tree.ts"
 
-/** `tree` as read.ts checked it; what no schema describes holds no secrets and is shown as written. */
+/** `tree` as read.ts checked it. A part that no schema describes holds no secrets and is shown as written. */
 export const redacted = (tree: Readonly<Tree>, schema: TSchema): Readonly<Tree> => redactTable(tree, schema)
 
 function redactTable(tree: Readonly<Tree>, schema: TSchema): Readonly<Tree> {

@@ -1,6 +1,6 @@
 /**
- * The annotated TOML file of a schema: every key there is, with what it does and its default. Keys with a default stand as
- * comments, so that a default that changes later changes for those who never chose. Values that are given are set.
+ * The annotated TOML file of a schema: every key, with what it does and its default. Keys with a default are
+ * comments, so that a default that changes later also changes for users who never set the key. Given values are set.
  */
 import { KindGuard, type TSchema } from "@sinclair/typebox"
 import { metaOf } from "./schema.ts"
@@ -11,13 +11,13 @@ const WIDTH = 110
 interface Annotation {
   /** Comment lines at the top: whose file it is, and what to do after a change. */
   readonly head: readonly string[]
-  /** What the file sets, as its tables have it; every other key stands as a comment. */
+  /** The values that the file sets, as tables; every other key is a comment. */
   readonly set?: Readonly<Tree>
-  /** Said beside a key that is set: where its value comes from. */
+  /** Written beside a key that is set: where its value comes from. */
   readonly origin?: (path: KeyPath) => string | undefined
 }
 
-/** Ends with a line feed. A key whose schema says nothing about its inside is left out. */
+/** Ends with a line feed. A key whose schema does not describe its contents is left out. */
 export const templateOf = (schema: TSchema, { head, set = {}, origin = () => undefined }: Annotation): string =>
   [...head.map((line) => `# ${line}`.trimEnd()), "", ...new Template(origin).table(schema, [], set), ""]
     .join("\n")
@@ -74,7 +74,7 @@ class Template {
       ]
     }
     const lines = [`[${name}]`, ...this.table(schema, path, set)]
-    // a table that is off unless written would be on by its header alone
+    // The header alone would switch on a table that is off unless it is written.
     return ["", ...note, ...(schema["default"] === undefined && set === undefined ? commented(lines) : lines)]
   }
 
@@ -129,7 +129,7 @@ class Template {
 const keyText = (key: string): string => (/^[\w-]+$/.test(key) ? key : JSON.stringify(key))
 const line = (key: string, value: unknown): string => `${keyText(key)} = ${valueText(value)}`
 
-/** JSON's texts, numbers, switches and lists are TOML's; tables inside a list are not. */
+/** JSON's texts, numbers, switches and lists are also TOML's; tables inside a list are not. */
 function valueText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(valueText).join(", ")}]`
   if (isTree(value))

@@ -14,7 +14,7 @@ export function parseToml(source: string, name: string): Document {
   }
 }
 
-/** A syntax error's own `line` points into the parser; its place is in `location`. Other errors have `line` alone. */
+/** A syntax error's own `line` points into the parser; its place is in `location`. Other errors have only `line`. */
 function syntaxError(cause: unknown): { readonly line: number; readonly why: string } {
   const error: Tree = cause instanceof Error ? { ...cause, message: cause.message, line: readKey(cause, "line") } : {}
   const start = readKey(readKey(error["location"], "start"), "line")

@@ -1,6 +1,6 @@
 /**
- * On which line of a TOML file a key stands. The parser tells no positions of values; this reads headers and keys alone,
- * and where it finds no line of its own for a key, the line of the nearest table or list around it is the answer.
+ * Finds the line of a key in a TOML file. The parser reports no positions of values. This code reads only headers and keys.
+ * For a key without a line of its own it gives the line of the nearest table or list around it.
  */
 import type { KeyPath, LineOf } from "./tree.ts"
 

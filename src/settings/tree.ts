@@ -1,8 +1,8 @@
-/** A configuration file as parsed, whatever its language: nothing about it is known yet. */
+/** A configuration file after parsing, whatever its language: nothing of it was checked yet. */
 
 export type Tree = Record<string, unknown>
 
-/** A table: no list, and none of the objects that stand for a single value, such as a date. */
+/** A table: not a list, and not an object that stands for a single value, such as a date. */
 export const isTree = (value: unknown): value is Tree => Object.prototype.toString.call(value) === "[object Object]"
 
 /** Keys and list indices from the top of a file, or of a table, down to a value. */

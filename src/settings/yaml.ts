@@ -1,21 +1,21 @@
 /**
- * YAML as text to a document: the published format of a node's configuration. Only what a configuration needs is read: one
+ * YAML as text to a document: the published format of a node's configuration. Only what a configuration needs is accepted: one
  * document, plain tables, lists and scalars; no anchors or aliases, no tags, no key twice.
  *
- * A key without a value, and an optional key with an empty text, is a key that was not set: templates of that format list
- * every key so. A text may be written without quotes, also where YAML would read a number or a switch.
+ * A key without a value, and an optional key with an empty text, counts as not set, because templates of that format list
+ * every key like this. A text may be written without quotes, even where YAML would read a number or a switch.
  */
 import { KindGuard, type TSchema } from "@sinclair/typebox"
 import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type Scalar, visit, type YAMLMap } from "yaml"
 import { CosignerError } from "../errors.ts"
 import { type Document, type KeyPath, type LineOf, plain, type Tree } from "./tree.ts"
 
-/** Reads the tree that `schema` expects; what is wrong with its keys is check.ts's. Throws E-CFG-002 with the line. */
+/** Reads the tree that `schema` expects; check.ts finds the problems of its keys. Throws E-CFG-002 with the line. */
 export function parseYaml(source: string, name: string, schema: TSchema): Document {
   return new YamlReader(source, name).read(schema)
 }
 
-/** What the parser's codes mean, in words that repeat nothing of the file. */
+/** The meaning of the parser's codes, in words that repeat nothing of the file. */
 const WORDS: Readonly<Record<string, string>> = {
   DUPLICATE_KEY: "the key stands twice",
   MULTIPLE_DOCS: "a second document begins",
@@ -59,7 +59,7 @@ class YamlReader {
     return document.contents
   }
 
-  /** The parser goes as deep as the text does. */
+  /** The parser recurses as deeply as the text nests. */
   #bounded<T>(parse: () => T): T {
     try {
       return parse()
@@ -132,7 +132,7 @@ class YamlReader {
   }
 }
 
-/** A scalar as it stands in the file, when it is wanted as a text. */
+/** A scalar as written in the file, if a text is wanted. */
 const textOf = (scalar: Scalar): string => scalar.source ?? String(scalar.value)
 
 const propertyOf = (schema: TSchema | undefined, key: string): TSchema | undefined => {

@@ -1,6 +1,6 @@
 /**
- * Signing by an ssh-agent (draft-ietf-sshm-ssh-agent) over the socket that SSH_AUTH_SOCK names. The agent holds the keys; here
- * are its two questions: which keys, and a signature. Its answers are bounded before they are read.
+ * Signing by an ssh-agent (draft-ietf-sshm-ssh-agent) over the socket that SSH_AUTH_SOCK names. The agent holds the keys. This file
+ * makes two requests: the list of keys, and a signature. Answers are bounded before they are read.
  */
 import { type Bytes, concat, equal, u8, u32be } from "../bytes.ts"
 import { ByteReader, block, Malformed } from "../codec.ts"
@@ -16,7 +16,7 @@ const SIGN_RESPONSE = 14
 /** OpenSSH's own bound. */
 const MAX_ANSWER = 256 * 1024
 const MAX_KEYS = 2048
-/** A confirmation or a touch takes a person. */
+/** Allows time for a person to confirm or touch. */
 const ANSWER_MS = 120_000
 
 /** The keys that the agent at `socket` offers. Throws E-CLI-046. */
@@ -66,7 +66,7 @@ async function guarded<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** One question on a connection of its own; the reader stands behind the answer's type. */
+/** One request on a connection of its own; the returned reader is positioned after the answer's type. */
 async function ask(socket: string, request: Uint8Array, type: number): Promise<ByteReader> {
   const answer = Promise.withResolvers<Bytes>()
   const refuse = (why: string) => answer.reject(new CosignerError("E-CLI-046", { why }))

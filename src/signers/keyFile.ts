@@ -1,7 +1,7 @@
 /**
- * Private keys in OpenSSH's own file format (PROTOCOL.key): read, to sign with, and made. Only ssh-ed25519 and
- * ecdsa-sha2-nistp256 without a passphrase: what a passphrase protects, or a security key holds, is ssh-keygen's and the agent's
- * to open.
+ * Private keys in OpenSSH's own file format (PROTOCOL.key): reads them to sign, and makes them. Only ssh-ed25519 and
+ * ecdsa-sha2-nistp256 without a passphrase. ssh-keygen and the agent open keys that a passphrase protects, or that a security key
+ * holds.
  */
 import { sign as signWith } from "node:crypto"
 import { readFileSync } from "node:fs"
@@ -15,13 +15,13 @@ import { Secret } from "../secret.ts"
 import { type SshSigner, sshsigInput, sshsigOf } from "./signer.ts"
 import { ECDSA_P256, ED25519, ed25519Blob, mpint, NISTP256, p256Blob, sshText } from "./sshWire.ts"
 
-/** The largest that ssh-keygen makes of these kinds are below 3 kB. */
+/** The largest files that ssh-keygen makes for these kinds are below 3 kB. */
 const MAX_FILE = 16 * 1024
 const MAGIC = concat(utf8("openssh-key-v1"), Uint8Array.of(0))
 const BEGIN = "-----BEGIN OPENSSH PRIVATE KEY-----"
 const END = "-----END OPENSSH PRIVATE KEY-----"
 const MAX_FIELD = 8 * 1024
-/** Of an unencrypted key; the file is padded to it. */
+/** Block size of an unencrypted key; the file is padded to it. */
 const BLOCK = 8
 
 /** The signer of a key file, which only its owner may read. Throws E-CLI-045. */
@@ -32,7 +32,7 @@ export const openKeyFile = (file: string): SshSigner =>
     return signerOf(bytes.expose())
   })
 
-/** The public key of a file that holds either half; no passphrase hides it. Throws E-CLI-045. */
+/** The public key of a file that holds either half; a passphrase does not hide it. Throws E-CLI-045. */
 export const publicKeyIn = (file: string): Bytes =>
   usable(file, () => {
     const text = readFileSync(file)
@@ -51,7 +51,7 @@ export const publicKeyIn = (file: string): Bytes =>
     return blob
   })
 
-/** Whether a file holds the public half alone. Throws E-CLI-045. */
+/** Whether a file holds only the public half. Throws E-CLI-045. */
 export const isPublicKeyFile = (file: string): boolean =>
   usable(file, () => PUBLIC.test(readFileSync(file, "latin1").slice(0, MAX_FILE)))
 
@@ -100,7 +100,7 @@ function unarmored(file: Secret): Secret {
   return Secret.take(bytes)
 }
 
-/** The part in front of the private half, which the reader stands at then. */
+/** The part before the private half; afterwards the reader is positioned at the private half. */
 function publicHalf(from: ByteReader): { readonly blob: Bytes; readonly isLocked: boolean } {
   if (!equal(from.view(Math.min(MAGIC.length, from.left())), MAGIC)) from.refuse("it is no openssh-key-v1")
   const cipher = field(from)
@@ -174,7 +174,7 @@ function p256Signer(from: ByteReader): SshSigner {
 
 const isHalfOf = (scalar: Secret, point: Uint8Array): boolean => equal(p256.getPublicKey(scalar.expose(), false), point)
 
-/** A number of up to 32 bytes, and the zero byte in front of it where its first bit is set. */
+/** A number of up to 32 bytes, preceded by a zero byte if its first bit is set. */
 function scalarOf(from: ByteReader): Secret {
   using number = Secret.take(from.block(1, 33))
   const bytes = number.expose()

@@ -1,4 +1,4 @@
-/** The signer that a person names: a key file, and who opens it. */
+/** Opens the signer that a person names: a key file, and the program that opens it. */
 import { CosignerError } from "../errors.ts"
 import { agentSigner } from "./agent.ts"
 import { isPublicKeyFile, openKeyFile, publicKeyIn } from "./keyFile.ts"
@@ -11,13 +11,13 @@ export type SigningWay = (typeof SIGNING_WAYS)[number]
 interface NamedKey {
   /** Either half of an OpenSSH key. */
   readonly file: string
-  /** Unless it is said, a private half signs itself, and a public one stands for a key in the agent. */
+  /** If it is not given, a private half signs itself, and a public half stands for a key in the agent. */
   readonly way: SigningWay | undefined
   /** SSH_AUTH_SOCK. */
   readonly agent: string | undefined
 }
 
-/** Throws E-CLI-045 for a file that cannot be used, E-CLI-046 for an agent that cannot. */
+/** Throws E-CLI-045 for a file that cannot be used, E-CLI-046 for an agent that cannot be used. */
 export async function openSigner({ file, way, agent }: NamedKey): Promise<SshSigner> {
   const chosen = way ?? (isPublicKeyFile(file) ? "agent" : "file")
   if (chosen === "file") return openKeyFile(file)

@@ -1,6 +1,6 @@
 /**
- * Signing by ssh-keygen: for security keys, whose touch and PIN it asks for, and for key files behind a passphrase. It talks to
- * the person on the terminal; what it prints is the signature.
+ * Signing by ssh-keygen: for security keys, whose touch and PIN it asks for, and for key files with a passphrase. It talks to
+ * the person on the terminal; its output is the signature.
  */
 
 import { dearmorSshsig } from "../approvals/sshsig.ts"

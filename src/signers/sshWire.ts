@@ -1,13 +1,13 @@
 /**
- * The words of SSH's wire format (RFC 4251 section 5) that signing needs: strings, numbers of any length, and the two public keys
- * that this program signs with itself.
+ * The parts of SSH's wire format (RFC 4251 section 5) that signing needs: strings, numbers of any length, and the two kinds of public
+ * key with which this program signs itself.
  */
 import { type Bytes, concat, utf8 } from "../bytes.ts"
 import { block } from "../codec.ts"
 
 export const sshText = (text: string): Bytes => block(utf8(text))
 
-/** A number that is not negative: no leading zero bytes, but one where the first bit is set. */
+/** A non-negative number: no leading zero bytes, except one if the first bit is set. */
 export function mpint(big: Uint8Array): Bytes {
   const first = big.findIndex((byte) => byte !== 0)
   const bare = first < 0 ? new Uint8Array(0) : big.subarray(first)
