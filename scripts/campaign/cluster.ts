@@ -63,20 +63,30 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** A vault of 2 of all nodes, with keys. */
-  static async start(
-    { hasWires = true, waasToml = "", ...count }: Size,
-    draw: Draw,
-  ): Promise<{ readonly cluster: Cluster; readonly vault: DemoVault }> {
+  static async start(size: Size, draw: Draw): Promise<{ readonly cluster: Cluster; readonly vault: DemoVault }> {
+    const cluster = await Cluster.#made(size, draw)
+    try {
+      for (const name of cluster.replicas) await cluster.begin(name)
+      if (!(await cluster.callers.untilReady(1, READY_MS))) throw new Error("no WaaS serves")
+      const bound = await makeVault(cluster, cluster.nodes, 2)
+      await Promise.all(cluster.nodes.map(({ name }) => cluster.begin(name)))
+      return { cluster, vault: await generateKeys(cluster, bound) }
+    } catch (error) {
+      await cluster[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  /** Folders and database; nobody runs yet. */
+  static async #made({ hasWires = true, waasToml = "", ...count }: Size, draw: Draw): Promise<Cluster> {
+    using begun = new DisposableStack()
     const dir = temporaryFolder("cluster").path
     mkdirSync(join(dir, "logs"))
-    const postgres = startPostgres()
+    const postgres = begun.use(startPostgres())
     const url = await postgres.database()
     const replicas = numbered("waas", count.replicas)
-    const { waasKey, targets } = await makeReplicas(
-      dir,
-      replicas,
-      `[waas.store]\nurl = "${url}"\n${SETTINGS}${waasToml}`,
-    )
+    const toml = `[waas.store]\nurl = "${url}"\n${SETTINGS}${waasToml}`
+    const { waasKey, targets } = await makeReplicas(dir, replicas, toml)
     const wires = new Map<string, readonly Wire[]>()
     const nodes: UnguardedNode[] = []
     for (const [index, name] of numbered("node", count.nodes).entries()) {
@@ -85,12 +95,8 @@ export class Cluster implements AsyncDisposable {
       nodes.push(await makeNode(dir, name, turned<{ readonly port: number }>(ways ?? targets, index), waasKey))
     }
     const callers = await Callers.start(targets, draw, hasWires)
-    const cluster = new Cluster({ dir, targets, replicas, nodes, postgres, url, callers, wires })
-    for (const name of replicas) await cluster.begin(name)
-    if (!(await callers.untilReady(1, READY_MS))) throw new Error("no WaaS serves")
-    const bound = await makeVault(cluster, nodes, 2)
-    await Promise.all(nodes.map(({ name }) => cluster.begin(name)))
-    return { cluster, vault: await generateKeys(cluster, bound) }
+    begun.move()
+    return new Cluster({ dir, targets, replicas, nodes, postgres, url, callers, wires })
   }
 
   get callers(): Callers {

@@ -135,6 +135,9 @@ interface Findings {
 
 export async function replicas(minutes: number, draw: Draw): Promise<Findings> {
   const { cluster, vault } = await Cluster.start({ replicas: REPLICAS, nodes: NODES }, draw)
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => void cluster[Symbol.asyncDispose]().finally(() => process.exit(1)))
+  }
   try {
     if (!(await cluster.callers.untilReady(REPLICAS, READY_MS))) throw new Error("not every replica serves")
     cluster.callers.guard()
