@@ -7,7 +7,7 @@ import { CosignerError, isCode } from "../../errors.ts"
 import { sleep } from "../../sleep.ts"
 import type { Postgres } from "./postgres.ts"
 import { LOCKS } from "./postgresSchema.ts"
-import { LEASE_MS, LivingReplica, type Replica, type ReplicaOptions } from "./replica.ts"
+import { LEASE_MS, LIVING, LivingReplica, type Replica, type ReplicaOptions } from "./replica.ts"
 
 /** How often whoever waits looks. */
 const LOOK_MS = 500
@@ -28,7 +28,7 @@ export async function enter(db: Postgres, options: EnterOptions): Promise<Replic
     if ("id" in place) {
       db.commitAs(place.id)
       log.info("This WaaS serves the shared store", { store: db.name, replica: place.id })
-      return new LivingReplica(db, place.id, options)
+      return new LivingReplica(db, place, options)
     }
     const text = place instanceof CosignerError ? place.message : place.active
     if (told !== text && place instanceof CosignerError) log.warn(text, { code: place.code, next: place.next })
@@ -39,9 +39,9 @@ export async function enter(db: Postgres, options: EnterOptions): Promise<Replic
   return undefined
 }
 
-type ReplicaPlace = { readonly id: string } | { readonly active: string }
+type ReplicaPlace = { readonly id: string; readonly living: readonly string[] } | { readonly active: string }
 
-/** A number for this process; or whom it waits for. */
+/** A number for this process, beside those that live; or whom it waits for. */
 async function claimed(tx: TransactionSQL, { name, isAlone }: EnterOptions): Promise<ReplicaPlace> {
   await tx.unsafe("SELECT pg_advisory_xact_lock($1, $2)", [LOCKS, ENTERING])
   // One that fell silent is waited for no longer: nothing that it commits counts from now on. A commit on its way comes first.
@@ -62,7 +62,8 @@ async function claimed(tx: TransactionSQL, { name, isAlone }: EnterOptions): Pro
     [name, isAlone],
   )
   if (row === undefined) throw new TypeError("an INSERT that returns gave nothing back")
-  return { id: row.id }
+  const living = await tx.unsafe<{ readonly id: string }[]>(LIVING, [])
+  return { id: row.id, living: living.map(({ id }) => id) }
 }
 
 /** A database that is away comes back; everything else is for people. */

@@ -40,6 +40,9 @@ export interface ReplicaOptions {
   readonly onUnheard: () => void
 }
 
+/** The lowest first: it leads. */
+export const LIVING = "SELECT id FROM replicas WHERE alive ORDER BY id"
+
 /** A process that serves the store, or did. */
 export interface ReplicaSeen {
   readonly id: string
@@ -90,11 +93,15 @@ export class LivingReplica implements Replica {
   #steadySince = performance.now()
   #isUnheard = false
 
-  constructor(db: Postgres, id: string, options: ReplicaOptions) {
+  constructor(
+    db: Postgres,
+    { id, living }: { readonly id: string; readonly living: readonly string[] },
+    options: ReplicaOptions,
+  ) {
     this.id = id
     this.#db = db
     this.#options = options
-    this.#living = [id]
+    this.#living = living
     const { promise, resolve } = Promise.withResolvers<CosignerError>()
     this.lost = promise
     this.#lose = resolve
@@ -167,7 +174,7 @@ export class LivingReplica implements Replica {
   async #look(): Promise<void> {
     try {
       const died = await this.#declareDead()
-      const rows = await this.#db.all<{ readonly id: string }>("SELECT id FROM replicas WHERE alive ORDER BY id", [])
+      const rows = await this.#db.all<{ readonly id: string }>(LIVING, [])
       this.#living = rows.map(({ id }) => id)
       for (const work of this.#looks) await work({ died })
     } catch (error) {

@@ -83,9 +83,10 @@ export class SharedPostgres implements SharedStore, AsyncDisposable {
       if (rows.length > 0) return rows.map(taskOf)
     }
     const sql = "SELECT body, document, signature FROM cosigner_take_over($1, $2) ORDER BY seq"
-    // Not asked again by itself: of what was taken already it would say nothing.
+    // Not asked again by itself: of what was taken already it would say nothing. And one statement, whose lock no process that stands
+    // still can keep.
     const rows = await this.#surely(() =>
-      this.#db.transaction((tx) => tx.unsafe<TaskRow[]>(sql, [this.replicaId, most])),
+      this.#db.reserved((connection) => connection.unsafe<TaskRow[]>(sql, [this.replicaId, most])),
     )
     return rows.map(taskOf)
   }
