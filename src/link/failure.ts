@@ -64,7 +64,9 @@ export function refusalError(options: LinkOptions, reason: RefusalReason): Cosig
     case "protocol":
       return new CosignerError("E-LNK-010", { problem: "WaaS says so" })
     case "busy":
-      return new CosignerError("E-LNK-013", { reason: "it has no room for more connections" })
+      return new CosignerError("E-LNK-013", {
+        reason: "it takes no node just now, for want of room or because its database does not answer",
+      })
     case "tooFast":
       return new CosignerError("E-LNK-013", { reason: "this node sent faster than its limit" })
     case "stopping":

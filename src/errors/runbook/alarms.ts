@@ -175,9 +175,13 @@ export const alarmGuides = {
     LINK_UP,
   ),
   "E-LNK-013": guide(
-    ["WaaS stops", "this node is too slow to answer, or sends too fast", "its place was taken by a newer connection"],
+    [
+      "WaaS stops, or its database does not answer",
+      "this node is too slow to answer, or sends too fast",
+      "its place was taken by a newer connection",
+    ],
     "the reason says which; `replaced` on a node that did not restart means a second process of this identity: E-LNK-008",
-    "for a stop, nothing. For the others look at load and network of this node, and for a clone",
+    "for a stop, nothing; for a database see the log of WaaS (E-WAA-070). For the others look at load and network of this node, and for a clone",
     LINK_UP,
   ),
   "E-LNK-014": guide(
