@@ -14,7 +14,7 @@ import { type Loaded, readConfig } from "../config/load.ts"
 import { openAsNode } from "../config/passwordChange.ts"
 import { documentOf, type PolicyInForce, policyInForce } from "../config/policyInForce.ts"
 import { requireStartable, type Startable } from "../config/startup.ts"
-import { makeMemory, useMemory } from "../crypto/wasm.ts"
+import { hasMemory, makeMemory, useMemory } from "../crypto/wasm.ts"
 import { type Daemon, startDaemon } from "../daemon.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError, codeField, errorText } from "../errors.ts"
@@ -78,7 +78,7 @@ export const start = command({
       if (startWith !== startable) hardenOrRefuse(startWith.config, env, tell)
       if (policy.told !== undefined) log.warn(policy.told)
       const daemon = await startDaemon(startWith, store, log, nodePolicy(startWith, policy))
-      useMemory(makeMemory())
+      if (!hasMemory()) useMemory(makeMemory())
       // The workers run and everything is loaded: frees what only the start needed, then locks memory for good.
       Bun.gc(true)
       for (const shortfall of [lockMemory(), sealCode()]) if (shortfall !== undefined) tell(shortfall)

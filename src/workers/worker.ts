@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto"
 import { copy } from "../bytes.ts"
+import { tryArithmetic } from "../crypto/tryArithmetic.ts"
 import { useMemory } from "../crypto/wasm.ts"
 import { type GroupSecret, wipeGroupSecret } from "../keys/group.ts"
 import { crash } from "../mpc/crash.ts"
@@ -37,6 +38,8 @@ const sessions = new Map<number, RunningSession>()
 const calls = new Map<number, { readonly resolve: (value: boolean) => void; readonly reject: (error: Error) => void }>()
 let lastCall = 0
 let start: ReturnType<typeof sessionHost> | undefined
+/** Whether this thread computes rightly is tried before its first session, and again before each while it does not. */
+let isTried = false
 
 function hostFor(identity: WorkerIdentity): typeof start {
   let session = 0
@@ -79,6 +82,8 @@ async function hosted(session: number, encoded: EncodedSpec): Promise<Ending> {
   let secrets: readonly GroupSecret[] = []
   try {
     if (start === undefined) throw new TypeError("a session was started before init")
+    if (!isTried) tryArithmetic()
+    isTried = true
     const spec = decodedSpec(encoded)
     secrets = secretsOf(spec)
     const running = start(spec, ioOf(session))
