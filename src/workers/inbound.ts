@@ -1,21 +1,21 @@
 /**
- * How much may wait for a session in its worker's queue. A worker that computes takes nothing from it, and what is queued
- * there is memory; so a session is given what its protocol can ever send it, with room for repetitions, and no more.
+ * How many bytes may wait for a session in its worker's queue. A worker that is computing takes nothing from its queue, and
+ * queued messages use memory. So a session gets room for what its protocol can ever send it and for repetitions, and no more.
  */
 import { coveringSets, mostTogether } from "../mpc/dkls/covering.ts"
 import type { DkgSpec, ReshareSpec, SessionSpec } from "../mpc/session.ts"
 
 const KIB = 1024
 
-/** Of all sessions that are not to be ended, together. */
+/** Limit for all sessions together, without those that are being cancelled. */
 export const MOST_QUEUED = 256 * KIB * KIB
 
-/** What a queued message takes beside its bytes. */
+/** Memory that a queued message takes in addition to its bytes. */
 const ENTRY_BYTES = 512
 
 export const queuedBytes = (envelopeLength: number): number => envelopeLength + ENTRY_BYTES
 
-/** At least twice everything that peers have to say in the session: each its messages and a report with those of all. */
+/** At least twice all that the peers send in the session: from each peer its messages, and a report that holds everybody's messages. */
 export function mostQueued(spec: SessionSpec<unknown>): number {
   const participants = participantsOf(spec)
   const perPeer = 128 * KIB + messagesOf(spec) + participants * 8 * KIB
@@ -33,7 +33,7 @@ function participantsOf(spec: SessionSpec<unknown>): number {
   }
 }
 
-/** What one peer sends for trial signatures: no two members share more sets than `mostTogether`, and each takes as much as a signature. */
+/** What one peer sends for trial signatures: two members share at most `mostTogether` sets, and each set takes as much as a signature. */
 function trialsOf(spec: DkgSpec | ReshareSpec<unknown>): number {
   const threshold = spec.protocol === "dkg" ? spec.threshold : spec.newThreshold
   return mostTogether(coveringSets(spec.members.length, threshold)) * 96 * KIB

@@ -1,6 +1,6 @@
 /**
  * Random bytes from the kernel itself. The runtime's generator keeps a state in the process and asks the kernel once in
- * thousands of calls: two clones of one running machine then draw the same bytes. The kernel is asked here, each time.
+ * thousands of calls, so two clones of a running machine would draw the same bytes. This module asks the kernel each time.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs"
 import type { Bytes } from "../bytes.ts"
@@ -8,7 +8,7 @@ import { CosignerError, errorText } from "../errors.ts"
 
 const DEVICE = "/dev/urandom"
 
-/** `length` bytes of /dev/urandom. Throws E-OPS-118 where it is not there or is no device: nothing else stands in for it. */
+/** `length` bytes of /dev/urandom. Throws E-OPS-118 if it does not exist or is not a device: there is no fallback. */
 export function kernelRandom(length: number): Bytes {
   const out = new Uint8Array(length)
   let file: number | undefined

@@ -1,6 +1,6 @@
 /**
- * What the main thread and a session worker say to each other: structured-cloneable forms of specifications, records and
- * endings. Classes do not survive the clone, so secrets travel as bytes and blame as its fields; both are rebuilt here.
+ * The messages between the main thread and a session worker: structured-cloneable forms of specifications, records and
+ * endings. Classes do not survive the clone, so secrets travel as bytes and blame as its fields; this module rebuilds both.
  */
 import type { Bytes } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
@@ -22,12 +22,12 @@ export interface WorkerIdentity {
 }
 
 export type ToWorker =
-  /** `memory` is the worker's as long as it lives. */
+  /** The worker keeps `memory` as long as it lives. */
   | { readonly kind: "init"; readonly identity: WorkerIdentity; readonly memory: WebAssembly.Memory }
   | { readonly kind: "start"; readonly session: number; readonly spec: EncodedSpec }
   | { readonly kind: "deliver"; readonly session: number; readonly envelope: Bytes }
   | { readonly kind: "cancel"; readonly session: number; readonly reason: "deadline" | "cancelled" | "flooded" }
-  /** The answer to a call; `ok: false` = it failed. */
+  /** The answer to a call; `ok: false` means that the call failed. */
   | { readonly kind: "answer"; readonly call: number; readonly ok: boolean; readonly value: boolean }
   | { readonly kind: "ping"; readonly at: number }
 
@@ -40,7 +40,7 @@ export type FromWorker =
   | { readonly kind: "ended"; readonly session: number; readonly ending: PlainEnding }
   | { readonly kind: "pong"; readonly at: number }
 
-/** What a session waits for the main thread to have done. */
+/** What a session asks the main thread to do, and waits for. */
 export type WorkerCall =
   | { readonly kind: "begin"; readonly sid: Bytes }
   | { readonly kind: "record"; readonly record: PlainRecord }
@@ -60,7 +60,7 @@ type PlainRecord =
 
 type PlainEnding = Exclude<Ending, { kind: "blamed" }> | { readonly kind: "blamed"; readonly blame: PlainBlame }
 
-/** Decodes the secret part, and overwrites the bytes it was read from. Throws E-KEY-007 for bytes that are none. */
+/** Decodes the secret part and overwrites the bytes it was read from. Throws E-KEY-007 if the bytes are not a valid secret. */
 export function decodedSpec(encoded: EncodedSpec): SessionSpec {
   switch (encoded.protocol) {
     case "dkg":
@@ -74,19 +74,19 @@ export function decodedSpec(encoded: EncodedSpec): SessionSpec {
   }
 }
 
-/** The secret parts of a specification in a worker, to be wiped when its session has ended. */
+/** The secret parts of a specification in a worker. They are wiped when its session has ended. */
 export function secretsOf(spec: SessionSpec): readonly GroupSecret[] {
   if (spec.protocol === "sign") return [spec.secret]
   return spec.protocol === "reshare" && spec.old?.secret !== undefined ? [spec.old.secret] : []
 }
 
-/** The byte arrays that hold secrets: transferred instead of copied, so that one thread holds them. */
+/** The byte arrays that hold secrets. They are transferred, not copied, so that only one thread holds them. */
 export function encodedSecretsOf(spec: EncodedSpec): readonly Bytes[] {
   if (spec.protocol === "sign") return [spec.secret]
   return spec.protocol === "reshare" && spec.old?.secret !== undefined ? [spec.old.secret] : []
 }
 
-/** The same of what a worker says. */
+/** The byte arrays with secrets in a worker's call; transferred for the same reason. */
 export const transferOfCall = (call: WorkerCall): readonly ArrayBuffer[] =>
   call.kind === "record" && call.record.kind === "prepared" ? [call.record.secret.buffer] : []
 

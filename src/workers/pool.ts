@@ -1,7 +1,7 @@
 /**
- * The pool of session workers: every session runs in one of them from its first round to its ending, so that signatures
- * use all cores and the main thread stays free for the link, the store and the status port. What a session makes durable
- * is done here, on the main thread, between its call and our answer.
+ * The pool of session workers. Every session runs in one worker from its first round to its ending, so that signatures
+ * use all cores and the main thread stays free for the link, the store and the status port. The main thread makes durable
+ * what a session needs durable: the session calls, and the pool answers when it is done.
  */
 import { makeMemory } from "../crypto/wasm.ts"
 import { CosignerError, errorText, placeIn } from "../errors.ts"
@@ -26,42 +26,42 @@ const RESPAWN_MS = 1_000
 interface PoolOptions {
   readonly size: number
   readonly identity: Omit<WorkerIdentity, "worker">
-  /** Told when a worker died; its sessions end as crashed and another takes its place. */
+  /** Called when a worker has died: its sessions end as crashed, and a new worker takes its place. */
   readonly onDeath: (reason: string) => void
-  /** Starts a thread that speaks messages.ts: at the start, and for each that died. */
+  /** Starts a thread that speaks messages.ts: one for each worker at the start, and one for each worker that died. */
   readonly spawn: () => Worker
-  /** What may wait in the queues of all workers, bytes. */
+  /** How many bytes may wait in the queues of all workers together. */
   readonly mostQueued: number
 }
 
 export interface Pool {
   readonly startSession: StartSession
-  /** Resolves when every worker answers: the longest delay, ms. Never rejects; bound it from outside. */
+  /** Resolves when every worker has answered, with the longest delay in ms. Never rejects; the caller sets the time limit. */
   ping(): Promise<number>
-  /** Sessions in progress. */
+  /** Number of sessions in progress. */
   open(): number
-  /** Workers alive. */
+  /** Number of workers alive. */
   alive(): number
-  /** Buries workers that have left a ping unanswered for `silentMs`, as if they had died. */
+  /** Treats workers that have left a ping unanswered for `silentMs` as dead. */
   reap(silentMs: number): void
-  /** Ends all sessions as crashed, and the workers. */
+  /** Ends all sessions as crashed, and ends the workers. */
   close(): void
 }
 
 interface Hosted {
   readonly io: HostIo
   readonly end: (ending: Ending) => void
-  /** Bytes that may wait for it in its worker's queue, and bytes that wait now. */
+  /** How many bytes may wait for the session in its worker's queue, and how many wait now. */
   readonly mostQueued: number
   queued: number
-  /** Its queue was full: it is being cancelled, and nothing more is queued for it. */
+  /** Its queue was full: the session is being cancelled, and nothing more is queued for it. */
   isFlooded: boolean
 }
 
-/** One worker, the sessions in it, and what it has not answered yet. */
+/** One worker, the sessions in it, and the pings that it has not answered yet. */
 class WorkerSlot {
   readonly sessions = new Map<number, Hosted>()
-  /** Unanswered, in the order in which they were sent. */
+  /** Unanswered pings, in the order in which they were sent. */
   readonly pings = new Map<number, { readonly answered: () => void; readonly sentAt: number }>()
 
   constructor(readonly worker: Worker) {}
@@ -70,7 +70,7 @@ class WorkerSlot {
     this.worker.postMessage(message, [...transfer])
   }
 
-  /** Ends every session as crashed and answers every ping: nothing waits for a worker that is gone. */
+  /** Ends every session as crashed and resolves every ping, so that nothing waits for a worker that is gone. */
   end(reason: string): void {
     for (const { end } of [...this.sessions.values()]) end({ kind: "crashed", reason })
     for (const { answered } of this.pings.values()) answered()
@@ -78,7 +78,7 @@ class WorkerSlot {
   }
 }
 
-/** Resolves when all workers are ready; rejects when one cannot be started. */
+/** Resolves when all workers are ready; rejects when a worker cannot be started. */
 export async function startPool(options: PoolOptions): Promise<Pool> {
   const pool = new WorkerPool(options)
   await pool.start()
@@ -90,12 +90,12 @@ class WorkerPool implements Pool {
   readonly #slots: WorkerSlot[] = []
   #counter = 0
   #workers = 0
-  /** What waits for all sessions that are not flooded, bytes. */
+  /** Bytes that wait for all sessions that are not flooded. */
   #queued = 0
   #closed = false
   /**
-   * For workers to come: made now, as none can be made once the process has locked its memory. One more than there are workers, for one
-   * that takes a dead one's place before that has let go of its own.
+   * Memories for workers that start later. They are made now because none can be made once the process has locked its memory. There is
+   * one more than there are workers: a worker may take a dead worker's place before that one has released its own memory.
    */
   readonly #memories: WebAssembly.Memory[]
 
@@ -187,7 +187,7 @@ class WorkerPool implements Pool {
     })
     slot.worker.addEventListener("error", (event) => died(`it threw at ${placeIn(event.message)}`))
     slot.worker.addEventListener("close", () => {
-      // Nobody computes in it any more. What a session left there goes.
+      // No worker computes in this memory any more. Overwrite what a session left there.
       new Uint8Array(memory.buffer).fill(0)
       this.#memories.push(memory)
       died("it was closed")
@@ -252,7 +252,7 @@ class WorkerPool implements Pool {
     this.#relieve()
   }
 
-  /** Cancels the session. Its worker takes the cancel after what is queued already; nothing more is queued meanwhile. */
+  /** Cancels the session. The worker reads the cancel after what is already in its queue; until then nothing more is queued. */
   #flooded(slot: WorkerSlot, session: number, hosted: Hosted): void {
     this.#queue(hosted, -hosted.queued)
     hosted.isFlooded = true
@@ -265,7 +265,7 @@ class WorkerPool implements Pool {
     this.#queued += bytes
   }
 
-  /** Where all sessions together have too much queued, the one with the most is cancelled. */
+  /** If all sessions together have too much queued, cancels the session with the most. */
   #relieve(): void {
     if (this.#queued <= this.#options.mostQueued) return
     const all = this.#slots.flatMap((slot) =>
@@ -276,13 +276,13 @@ class WorkerPool implements Pool {
   }
 }
 
-/** Of a worker whose session ended before it was heard: nobody takes over what it hands out. */
+/** For a message of a session that had ended before the message was read: nobody takes over the secrets in it. */
 function overwriteSecrets(message: FromWorker): void {
   if (message.kind !== "call") return
   for (const buffer of transferOfCall(message.what)) new Uint8Array(buffer).fill(0)
 }
 
-/** Resolves when it is durable, or with the answer. */
+/** Resolves when the call's effect is durable, or with the call's answer. */
 async function carryOut(io: HostIo, call: WorkerCall): Promise<boolean> {
   switch (call.kind) {
     case "begin":

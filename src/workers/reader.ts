@@ -1,7 +1,7 @@
 /**
- * The thread that reads payloads: large ones are decoded there, so that no payload holds the main thread, and with it the link
- * and the timers of sessions. It is started when the first large payload comes and ends when none has come for a while; it
- * knows the public key of the group and the names of the configuration, and no secret.
+ * The thread that reads large payloads. They are decoded there so that no payload blocks the main thread, and with it the link
+ * and the timers of sessions. The thread starts when the first large payload arrives and ends when none has arrived for a while.
+ * It knows the public key of the group and the names of the configuration, and no secret.
  */
 import { build } from "../build.ts"
 import { placeIn } from "../errors.ts"
@@ -18,20 +18,20 @@ import {
 import type { KeySignTask } from "../wire/task.ts"
 import type { FromReader, ToReader } from "./readerMessages.ts"
 
-// In the binary this module lies in the bundle's root, and the thread's program in the folder of its own entry point.
+// In the binary this module is in the bundle's root, and the thread's program is in the folder of its own entry point.
 const PROGRAM = new URL(
   build.mode === "compiled" ? "./workers/readerProgram.ts" : "./readerProgram.ts",
   import.meta.url,
 )
 
-/** The largest payloads take a second; what takes longer than this is never going to end. */
+/** Reading the largest payloads takes a second. A reading that takes longer than this will never end. */
 const LONGEST_MS = 30_000
 const IDLE_MS = 60_000
 
 interface Reader {
-  /** Never rejects: what the thread cannot do is a problem of the payload. */
+  /** Never rejects: if the thread cannot read a payload, that is a problem of the payload. */
   readonly read: ReadElsewhere
-  /** Ends the thread; what waits for it gets a problem. */
+  /** Ends the thread; each waiting payload gets a problem. */
   close(): void
 }
 
@@ -44,7 +44,7 @@ interface Question {
 
 interface ReaderSlot {
   readonly worker: Worker
-  /** What it was told last. */
+  /** The names that the thread was sent last. */
   names: Names | undefined
 }
 
@@ -59,7 +59,7 @@ export const startReader = (
 ): Reader => new ReaderThread(spawn, timing)
 
 class ReaderThread implements Reader {
-  /** In the order in which they were asked; the first is being read. */
+  /** Questions in the order in which they were asked; the thread is reading the first. */
   readonly #waiting: Question[] = []
   #thread: ReaderSlot | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -128,7 +128,7 @@ class ReaderThread implements Reader {
     worker.postMessage(message)
   }
 
-  /** The payload that it was reading is refused; the next one gets a new thread. */
+  /** Refuses the payload that the thread was reading; a new thread reads the next one. */
   #died(reason: string): void {
     this.#end()
     this.#answer(gone(reason))
@@ -150,7 +150,7 @@ class ReaderThread implements Reader {
 const gone = (reason: string): IntentProblem =>
   problem("E-INT-001", "payloads", `the thread that reads payloads: ${reason}`)
 
-/** How payloads are read with large ones elsewhere: made once for each table of names. */
+/** A reader of payloads that sends large ones to the thread. It is made once for each table of names. */
 export function onceForNames(elsewhere: ReadElsewhere): (names: Names) => IntentSettings {
   let made: { readonly names: Names; readonly settings: IntentSettings } | undefined
   return (names) => {

@@ -1,4 +1,4 @@
-/** The program of the thread that reads payloads (reader.ts): a question, an answer. */
+/** The program of the thread that reads payloads (reader.ts): it answers each question. */
 import { NO_NAMES } from "../policy/names.ts"
 import { intentSettingsOf, readIntents } from "../tasks/intents.ts"
 import type { FromReader, ToReader } from "./readerMessages.ts"

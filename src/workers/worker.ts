@@ -1,6 +1,6 @@
 /**
- * A session worker: hosts sessions of mpc/ and turns what they ask of the world into messages. It holds the identity key
- * and the shares of the sessions that run in it; it has no access to the store, the network or the configuration.
+ * A session worker. It hosts sessions of mpc/ and turns what they ask for into messages to the main thread. It holds the identity
+ * key and the shares of the sessions that run in it; it has no access to the store, the network or the configuration.
  */
 import { randomBytes } from "node:crypto"
 import { copy } from "../bytes.ts"
@@ -31,7 +31,7 @@ declare const self: {
   addEventListener(kind: "message", listener: (event: { readonly data: ToWorker }) => void): void
 }
 
-/** Sessions of one worker in the entropy's session counter; workers are numbered above it. */
+/** Number of sessions of one worker in the entropy's session counter; the bits above it are the worker's number. */
 const SESSIONS_PER_WORKER = 2 ** 32
 
 const sessions = new Map<number, RunningSession>()
@@ -77,7 +77,7 @@ function begin(session: number, encoded: EncodedSpec): void {
   })
 }
 
-/** Never rejects: what goes wrong with one session must not end the worker, and with it all others. */
+/** Never rejects: a failure of one session must not end the worker, because that would end all its other sessions. */
 async function hosted(session: number, encoded: EncodedSpec): Promise<Ending> {
   let secrets: readonly GroupSecret[] = []
   try {
