@@ -117,7 +117,7 @@ export class CommitLog implements Disposable {
       reserve(this.#fd, size, pageCount(this.#db))
       this.#db.run("COMMIT")
     } catch (error) {
-      ftruncateSync(this.#fd, size)
+      giveBack(this.#fd, size)
       throw error
     }
     this.#checkpoint("PASSIVE")
@@ -172,6 +172,15 @@ function reserve(fd: number, size: number, pages: number): void {
   for (let at = size; at < pages * PAGE; ) {
     const length = Math.min(pages * PAGE - at, ZEROS.length)
     at += writeSync(fd, ZEROS, 0, length, at)
+  }
+}
+
+/** What was reserved for a commit that failed. Should it stay, it is zeros behind the end, which the next commit or start takes back. */
+function giveBack(fd: number, size: number): void {
+  try {
+    ftruncateSync(fd, size)
+  } catch {
+    // a disk that is read-only now; what failed first is what counts
   }
 }
 

@@ -13,7 +13,7 @@ import { asFault, damage } from "./faults.ts"
 import { checkHead, checkTable, defineTable } from "./fileFormat.ts"
 import { CopyGate } from "./gate.ts"
 import { lockProcess } from "./lock.ts"
-import { COPY, copyWhole, privateCopy, settle } from "./privateCopy.ts"
+import { COPY, clearStaleCopies, copyWhole, privateCopy, settle } from "./privateCopy.ts"
 import type { Head, RecordPlace, SealedRecord } from "./seal.ts"
 
 /** 64 MiB. */
@@ -169,6 +169,7 @@ export class SecretsFile implements Disposable {
     using opened = new DisposableStack()
     const lock = opened.use(lockProcess(path))
     removeDraft(path)
+    clearStaleCopies(dirname(path), Date.now())
     const gate = opened.use(CopyGate.ofWriter(path))
     using _alone = gate.alone()
     const fd = openSync(path, "r+")

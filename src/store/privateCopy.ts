@@ -3,7 +3,18 @@
  * for as long as it likes, and holds up a commit for no longer than the copy takes.
  */
 import { Database } from "bun:sqlite"
-import { closeSync, constants, copyFileSync, existsSync, mkdtempSync, openSync, realpathSync, rmSync } from "node:fs"
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
 import { errnoOf } from "../files.ts"
@@ -16,6 +27,8 @@ export const MAKING = ".cosigner-making-"
 
 /** Never overwrites; shares the blocks where the file system can. */
 export const COPY: number = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE
+
+const STALE_MS = 60 * 60 * 1000
 
 /** The byte of the header that says so. */
 const AT_REST = 1
@@ -34,6 +47,15 @@ export function privateCopy(path: string): PrivateCopy {
   } catch (error) {
     if (!ELSEWHERE.test(errnoOf(error) ?? "")) throw error
     return copyIn(tmpdir(), path)
+  }
+}
+
+/** Removes copies of readers that were killed while they made them. A reader has its copy within seconds. */
+export function clearStaleCopies(folder: string, nowMs: number): void {
+  for (const name of readdirSync(folder)) {
+    const made = join(folder, name)
+    const stat = name.startsWith(MAKING) ? lstatSync(made, { throwIfNoEntry: false }) : undefined
+    if (stat?.isDirectory() === true && nowMs - stat.mtimeMs > STALE_MS) rmSync(made, { recursive: true, force: true })
   }
 }
 

@@ -1,6 +1,16 @@
 /** Several processes on one file: one node, any number of readers, and a lock that leaves nothing behind. */
 import { expect, test } from "bun:test"
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs"
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+} from "node:fs"
 import { dirname, join } from "node:path"
 import { CosignerError } from "../../src/errors.ts"
 import { openStore } from "../../src/store/store.ts"
@@ -108,6 +118,16 @@ test("readers work beside a running node, and see one whole state for as long as
   expect(later.verify()).toBeGreaterThan(5)
   // the copies have no name any more: nothing is left of a reader that is killed
   expect(readdirSync(folder.path).filter((name) => !name.startsWith("secrets.db"))).toEqual([])
+})
+
+test("what a reader left that was killed in its copy is removed by the next node, and no copy that may be in work", () => {
+  using folder = new Folder()
+  folder.create().close()
+  const left = [".cosigner-making-old", ".cosigner-making-new"].map((name) => join(folder.path, name))
+  for (const path of left) mkdirSync(path)
+  utimesSync(left[0] ?? "", 1, 1)
+  using _node = folder.open()
+  expect(left.map((path) => existsSync(path))).toEqual([false, true])
 })
 
 test("a reader writes nothing", () => {
