@@ -58,6 +58,11 @@ class Board {
     return owner !== undefined && this.alive.includes(owner) ? owner : undefined
   }
 
+  heirOf(requestId: string): string | undefined {
+    const heir = this.heirs.get(requestId)
+    return heir !== undefined && this.alive.includes(heir) ? heir : undefined
+  }
+
   tell(from: string, news: StoreNews): void {
     for (const [id, listeners] of this.listeners) {
       if (!this.alive.includes(id) || (this.isMute && id !== from)) continue
@@ -111,7 +116,7 @@ class Board {
         if (!this.alive.includes(id)) throw new Fenced(`${id} is dead`)
         const isFree = (requestId: string): boolean =>
           (this.givesAgain && this.owners.get(requestId) === id) ||
-          (this.ownerOf(requestId) === undefined && (this.heirs.get(requestId) ?? id) === id)
+          (this.ownerOf(requestId) === undefined && (this.heirOf(requestId) ?? id) === id)
         const orphans = (await this.store.liveTasks()).filter(({ request }) => isFree(request.id))
         const requests = new Set(orphans.slice(0, most).map(({ request }) => request.id))
         for (const requestId of requests) {
