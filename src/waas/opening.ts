@@ -56,7 +56,7 @@ interface ServeOptions {
   readonly log: Log
   /** Ends the wait for whoever serves alone, or for all others. */
   readonly signal: AbortSignal
-  /** The shared store has not heard this process for so long that others may have taken over. */
+  /** The shared store has not heard this process for so long that it is of no use to nodes. */
   readonly onUnheard: () => void
   /** Waits until no other process serves the store; it has all the work then, and others wait for its end. */
   readonly isAlone: boolean

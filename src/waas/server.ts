@@ -73,7 +73,7 @@ export async function startWaas(
   await using opened = new AsyncDisposableStack()
   const keys = await waasKeys(config, files)
   const late = lateRelay()
-  // Nodes look for whoever has taken over; if nobody has, they find this one again as soon as its store answers.
+  // They find it again as soon as its store answers.
   const onUnheard = () => late.refuseAll("busy")
   const served = await serveStore(config, files, { log, signal, onUnheard, isAlone: false })
   if (served === undefined) return undefined

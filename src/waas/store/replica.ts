@@ -10,6 +10,11 @@ import type { Postgres } from "./postgres.ts"
 /** How often the store hears a replica, and after what silence others take its work over. By the database's clock alone. */
 const BEAT_MS = 1_000
 export const LEASE_MS = 5_000
+/**
+ * After that much silence a process lets its nodes go. Not with the lease: they are linked to every process, those that take its work over
+ * command them, and in an overload or an outage of the database they would all have to prove themselves again.
+ */
+const LET_GO_MS = 30_000
 /** Beats that follow one another no later than this are without a gap. */
 const STEADY_MS = 2_500
 
@@ -36,7 +41,7 @@ export interface ReplicaOptions {
   /** For people: which process it is. */
   readonly name: string
   readonly log: Log
-  /** The store has not heard this process for as long as others wait before they take over: they may have. */
+  /** The store has not heard this process for so long that it is of no use to nodes. */
   readonly onUnheard: () => void
 }
 
@@ -142,7 +147,7 @@ export class LivingReplica implements Replica {
   // ---- inside ------------------------------------------------------------------------------------------------------
 
   #watch(): void {
-    const isUnheard = !this.isHeard()
+    const isUnheard = performance.now() > this.#heardAt + LET_GO_MS
     if (isUnheard && !this.#isUnheard) this.#options.onUnheard()
     this.#isUnheard = isUnheard
   }

@@ -66,6 +66,29 @@ test("a record with a known id replaces the earlier one and keeps its place", as
   expect(page.items.map(({ name }) => name)).toEqual(["b", "a2"])
 })
 
+test("who waits for people, of a vault; and the newest requests of all, from old to new", async () => {
+  await using rig = await Rig.open({ curves: ["ED25519"] })
+  const made = await rig.madeVault()
+  for (const node of rig.nodes) node.behaviour = { decide: () => "silent" }
+  rig.clock.advance(1)
+  const requests = [await rig.sign(made), await rig.sign(made)]
+  await rig.relay.settle()
+  const [task] = await rig.engine.tasksOf(must(requests[1]))
+  const { taskId, digest } = must(task)
+  await rig.engine.onFrame(rig.node(0).id, { kind: "awaits", taskId, digest, epoch: undefined, awaited: [] })
+  const awaiting = async (vaultId: string) =>
+    (await rig.store.awaitingTasks(vaultId, 10)).map(({ taskId: id, document }) => [id, document.constructor])
+  expect(await awaiting(made.vault.vaultId)).toEqual([[taskId, Uint8Array]])
+  expect(await awaiting("another")).toEqual([])
+  const newest = await rig.store.newestRequests(10)
+  expect(newest.map(({ kind, createdMs }) => [kind, typeof createdMs])).toEqual([
+    ["tss", "number"],
+    ["sign", "number"],
+    ["sign", "number"],
+  ])
+  expect((await rig.store.newestRequests(1)).map(({ id }) => id)).toContain(must(requests[1]).signRequestId)
+})
+
 test("check-ups: the first of a node under a reshare stays, after reopening too", async () => {
   await using rig = await Rig.open({ curves: ["ED25519"] })
   const made = await rig.madeVault()
