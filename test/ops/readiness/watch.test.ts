@@ -1,5 +1,4 @@
 /** Every fault that the watchdog is there for, made to happen: readiness goes, the log hears it once, and it passes. */
-import { Database } from "bun:sqlite"
 import { describe, expect, test } from "bun:test"
 import { CosignerError } from "../../../src/errors.ts"
 import type { Log } from "../../../src/log.ts"
@@ -17,6 +16,7 @@ import {
 } from "../../../src/ops/readiness/probes.ts"
 import { sessionBook } from "../../../src/ops/readiness/sessions.ts"
 import { createWatch, isReady, type Probe, type ProbeFinding } from "../../../src/ops/readiness/watch.ts"
+import { CopyGate } from "../../../src/store/gate.ts"
 import type { StartSession } from "../../../src/tasks/ports.ts"
 import { MOST_QUEUED } from "../../../src/workers/inbound.ts"
 import { startPool } from "../../../src/workers/pool.ts"
@@ -128,7 +128,7 @@ describe("the store", () => {
     expect(look(1_000)[0]).toMatchObject({ state: "failed", code: "E-STA-010" })
   })
   test(
-    "held by another program: not ready, once in the log, ready again when it is let go",
+    "kept from committing by a copier that hangs: not ready, once in the log, ready again when it is gone",
     () => {
       const it = world()
       using folder = new Folder()
@@ -140,13 +140,13 @@ describe("the store", () => {
       const write = () => store.probe(it.clock())
       const look = it.watch(storeProbe({ limits: WATCH_LIMITS, clock: it.clock, writtenAt: () => writtenAt, write }))
       expect(look(5_000)[0]?.state).toBe("ok")
-      const other = new Database(folder.db)
-      other.run("BEGIN EXCLUSIVE")
+      const copier = CopyGate.ofReader(folder.db)
+      const held = copier?.shared()
       const [item] = look(10_000)
       expect(item).toMatchObject({ state: "failed", code: "E-STA-010" })
       expect(item?.reason).toContain("E-STO-016")
-      other.run("ROLLBACK")
-      other.close()
+      held?.[Symbol.dispose]()
+      copier?.[Symbol.dispose]()
       expect(look(15_000)[0]?.state).toBe("ok")
       expect(it.lines).toHaveLength(2)
     },
