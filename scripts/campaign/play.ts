@@ -24,6 +24,7 @@ interface Stage {
 /** Quorums of one vault that have to sign afterwards, with both algorithms. */
 const MOST_QUORUMS = 3
 const READERS = 8
+const NO_SIGNATURES = "[]"
 
 export async function played(name: string, campaign: Campaign, stage: Stage): Promise<Played> {
   const missing = campaign.missing?.()
@@ -83,6 +84,10 @@ export async function judged(name: string, all: readonly Signed[], fleet: Fleet,
   }
 }
 
+/**
+ * Counts the answers that are not told again as they were. A request that failed may show its signatures later, because a signature that
+ * came too late exists all the same (waas/engine/progress.ts): that is printed, and counts as no change.
+ */
 export async function changedAnswers({ client }: Fleet, before: readonly Signed[], { vault }: Ward): Promise<number> {
   const asked = before.filter(({ id }) => id !== "")
   let changed = 0
@@ -91,7 +96,10 @@ export async function changedAnswers({ client }: Fleet, before: readonly Signed[
       const one = asked[index]
       if (one === undefined) return
       const now = await answerNow(client, vault, one.id)
-      changed += Number(now.status !== one.status || now.signatures !== one.signatures)
+      if (now.status === one.status && now.signatures === one.signatures) continue
+      const isLate = now.status === one.status && one.status !== "Completed" && one.signatures === NO_SIGNATURES
+      console.error(`${isLate ? "signed too late" : "a changed answer"}: ${JSON.stringify({ before: one, now })}`)
+      changed += Number(!isLate)
     }
   }
   await Promise.all(Array.from({ length: READERS }, (_, first) => reader(first)))
