@@ -1,6 +1,6 @@
 /**
- * Frames in, executions of tasks out: verifies what WaaS signed, claims each task once, and hands starts, cancels and
- * envelopes to the execution they belong to. What a task does is execution.ts's.
+ * Frames in, executions of tasks out: verifies what WaaS signed, claims each task once, and hands starts, cancels and envelopes to the
+ * execution they belong to. What a task does is execution.ts's.
  */
 import { type Bytes, fromHex } from "../bytes.ts"
 import { CosignerError, errorText } from "../errors.ts"
@@ -20,8 +20,7 @@ import { TaskExecution } from "./execution.ts"
 import { holdRefusal } from "./hold.ts"
 import { certified } from "./kinds.ts"
 import { refuse } from "./plan.ts"
-import type { TaskPorts, TaskRecord } from "./ports.ts"
-import { isFinal } from "./ports.ts"
+import { isFinal, type TaskPorts, type TaskRecord } from "./ports.ts"
 import { RateLimitedLog } from "./rateLimitedLog.ts"
 import { reportOf } from "./report.ts"
 import { succeed } from "./succession.ts"

@@ -1,7 +1,4 @@
-/**
- * What WaaS keeps, as plain records: every field is public, nothing here can sign. The REST shapes are api/shapes.ts's,
- * the tables are sqlite.ts's.
- */
+/** What WaaS keeps, as plain records: every field is public, nothing here can sign. REST shapes are in ../shapes.ts, tables in schema.ts. */
 import type { Bytes } from "../../bytes.ts"
 import type { Algorithm } from "../../mpc/session.ts"
 import type { Awaited } from "../../policy/decision.ts"
