@@ -85,9 +85,9 @@ export function relayFor({ engine, standing, signer, limits, log }: RelayParts):
       if (frame.kind === "peer") peers.relay(party, frame)
       else swallow(engine.onFrame(nodeIdOf(party), frame))
     },
-    onOnline(party) {
+    onOnline(party, peer) {
       if (engine.versions(nodeIdOf(party)).link >= LINK_WITH_STANDING) relay.send(party, standing.frame())
-      swallow(engine.onOnline(nodeIdOf(party)))
+      swallow(engine.onOnline(nodeIdOf(party), peer))
     },
     onOffline: () => {},
     clock: Date.now,

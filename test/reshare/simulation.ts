@@ -157,7 +157,7 @@ export class Node {
       bootId: `${boot}`,
       generation: boot,
     })
-    await simulation.engine.onOnline(this.nodeId)
+    await simulation.engine.onOnline(this.nodeId, "restarted")
     if (isAlive()) this.tasks.onOnline()
   }
 
@@ -317,7 +317,7 @@ export class Simulation implements AsyncDisposable {
   }
 
   async online(node: Node): Promise<void> {
-    await this.engine.onOnline(node.nodeId)
+    await this.engine.onOnline(node.nodeId, "restarted")
     if (node.up) node.tasks.onOnline()
   }
 

@@ -282,7 +282,7 @@ export class Replicas implements AsyncDisposable {
       versions: { ...VERSIONS, link: LINK.newest },
     }
     await replica.engine.admitFencingToken(node.id, token).catch(unlessFenced)
-    await replica.engine.onOnline(node.id).catch(unlessFenced)
+    await replica.engine.onOnline(node.id, "restarted").catch(unlessFenced)
     for (const { latest } of node.journal.values()) if (!node.stored.includes(latest.taskId)) this.#say(node.id, latest)
   }
 

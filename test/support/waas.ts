@@ -28,6 +28,7 @@ import { type ConfiguredChain, chainsOf } from "../../src/waas/wallets/chains.ts
 import { following } from "../../src/waas/wallets/progress.ts"
 import { type ConfiguredToken, tokensOf } from "../../src/waas/wallets/tokens.ts"
 import { announcing } from "../../src/waas/webhooks/news.ts"
+import type { PeerMemory } from "../../src/wire/channel.ts"
 import { T0, TestClock } from "./clock.ts"
 import { newDatabase } from "./postgres.ts"
 import { MemoryRelay, type SimulatedNode, Vaults } from "./simulatedNodes.ts"
@@ -169,12 +170,13 @@ export class Rig implements AsyncDisposable {
     this.relay.lose()
     await this.store.close()
     await this.start()
-    for (const node of this.nodes) if (node.online) await this.engine.onOnline(node.id)
+    for (const node of this.nodes) if (node.online) await this.engine.onOnline(node.id, "first")
   }
 
-  async online(node: SimulatedNode): Promise<void> {
+  /** "same": its link was cut, and neither side forgot anything. */
+  async online(node: SimulatedNode, peer: PeerMemory = "restarted"): Promise<void> {
     node.online = true
-    await this.engine.onOnline(node.id)
+    await this.engine.onOnline(node.id, peer)
   }
 
   async pass(ms: number): Promise<void> {

@@ -173,7 +173,7 @@ test("a node of before is sent no word, and a node cannot say what it waits for 
   await using _ = rig
   await give(word(alice))
   await rig.relay.settle()
-  await rig.engine.onOnline(must(nodes[0]).id)
+  await rig.engine.onOnline(must(nodes[0]).id, "restarted")
   await rig.relay.settle()
   for (const node of nodes) expect(wordsAt(node)).toEqual([])
   await says(must(rig.nodes[2]))

@@ -5,6 +5,7 @@
  */
 import type { SignedStatement } from "../../approvals/approver.ts"
 import { errorText, isCode } from "../../errors.ts"
+import type { PeerMemory } from "../../wire/channel.ts"
 import type { FromNode } from "../../wire/frames.ts"
 import type { NodeVersions } from "../../wire/versions.ts"
 import { ApiFailure } from "../failure.ts"
@@ -266,8 +267,8 @@ export class Engine {
     await this.#nodes.onFrame(nodeId, frame)
   }
 
-  onOnline(nodeId: string): Promise<void> {
-    return this.#durably(() => this.#live.onOnline(nodeId))
+  onOnline(nodeId: string, peer: PeerMemory): Promise<void> {
+    return this.#durably(() => this.#live.onOnline(nodeId, peer))
   }
 
   /** Deadlines, retries, attempts that hang. To be called a few times a second. */

@@ -5,6 +5,7 @@
  * Of a signature, durable are its request, the start of each attempt and its end; whom it asked and what nodes said on the way
  * is in memory, and nodes say it again. Commits of one turn of the event loop are one (groupCommit.ts).
  */
+import type { PeerMemory } from "../../wire/channel.ts"
 import type { Readiness } from "../../wire/frames.ts"
 import type { NodeVersions } from "../../wire/versions.ts"
 import { ApiFailure } from "../failure.ts"
@@ -113,7 +114,10 @@ export class LiveTasks {
     const taskIds = tasks.map(({ taskId }) => taskId)
     for (const nodeId of new Set(tasks.flatMap(({ nodeIds }) => nodeIds))) {
       if (!relay.online(nodeId)) continue
-      await this.#each((task) => withWords(connected(task, nodeId, this.situation()), nodeId, versions), taskIds)
+      await this.#each(
+        (task) => withWords(connected(task, nodeId, "first", this.situation()), nodeId, versions),
+        taskIds,
+      )
     }
   }
 
@@ -212,11 +216,11 @@ export class LiveTasks {
   }
 
   /** The node has connected: it is told first of its epochs, then asked again for what it owes. */
-  async onOnline(nodeId: string): Promise<void> {
+  async onOnline(nodeId: string, peer: PeerMemory): Promise<void> {
     this.health.connected(nodeId)
     await this.#tellOfEpochs(nodeId)
     const { versions } = this.#options
-    await this.#each((task) => withWords(connected(task, nodeId, this.situation()), nodeId, versions))
+    await this.#each((task) => withWords(connected(task, nodeId, peer, this.situation()), nodeId, versions))
     await this.pump()
   }
 

@@ -7,6 +7,7 @@
 import { isDeepStrictEqual } from "node:util"
 import type { Bytes } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
+import type { PeerMemory } from "../../wire/channel.ts"
 import { MAX_ATTEMPTS } from "../../wire/signed.ts"
 import type { NodeReport, WaasTask } from "../store/model.ts"
 import { settledPeople } from "./awaited.ts"
@@ -323,11 +324,13 @@ export function cameOnline(record: WaasTask, nodeId: string, at: Situation): Pro
 }
 
 /**
- * A node has connected anew. One that has not said that it is in the running attempt missed its beginning, and what the
- * others sent it then is gone: another attempt comes to an end sooner than this one.
+ * A node has connected anew. Where neither side of the link forgot anything ("same"), what waited for the node comes to it now, and the attempt
+ * goes on. Otherwise a node that has not said that it is in the running attempt missed its beginning, and what the others sent it then is
+ * gone: another attempt comes to an end sooner than this one.
  */
-export function connected(record: WaasTask, nodeId: string, at: Situation): ProgressStep {
+export function connected(record: WaasTask, nodeId: string, peer: PeerMemory, at: Situation): ProgressStep {
   const step = cameOnline(record, nodeId, at)
+  if (peer === "same") return step
   const report = record.reports[nodeId]
   const missed =
     record.state === "running" && signersOf(record).includes(nodeId) && (report?.attempt ?? 0) < record.attempt

@@ -619,6 +619,30 @@ test("of a completed task, a signer that is still at it is left alone, and one t
   expect((await rig.signed(request)).status).toBe("Completed")
 })
 
+test("a cut of the link ends no attempt; that the node or its link forgot what it was told does", async () => {
+  await using rig = await Rig.open()
+  const made = await rig.madeVault()
+  const node = rig.node(0)
+  rig.node(1).behaviour = { attempt: () => "silent" }
+  // The start of the attempt is on its way to it for long.
+  node.behaviour = {
+    decide: () => {
+      node.isHung = true
+      return "approve"
+    },
+  }
+  const request = await rig.sign(made)
+  await rig.relay.settle()
+  const attempt = async () => (await rig.engine.tasksOf(request))[0]?.attempt
+  await rig.online(node, "same")
+  await rig.pass(10_000)
+  expect(await attempt()).toBe(1)
+  node.isHung = false
+  await rig.online(node, "restarted")
+  await rig.pass(10_000)
+  expect(await attempt()).toBe(2)
+})
+
 test("a lost report is asked for again", async () => {
   await using rig = await Rig.open()
   const made = await rig.madeVault()
