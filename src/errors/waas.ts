@@ -99,7 +99,7 @@ export const waasCodes = {
     kind: "fault",
     exit: EXIT.failure,
     what: (d) => `the store of WaaS takes no writes: ${d.why}`,
-    next: "nothing new is signed until it does: on the machine of WaaS check the disk's space, and that its mount is writable; it goes on by itself",
+    next: "nothing new is signed until it does; it goes on by itself. For a store in a file check the space of its disk and that its mount is writable, for a shared one ([waas.store] url) check that database",
   }),
   "E-WAA-062": entry<{ readonly file: string }>({
     kind: "input",

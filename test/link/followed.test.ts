@@ -1,6 +1,7 @@
 /** Two copies of one WaaS and nodes between them, over real connections: one copy is fenced off, and learns of it. */
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
+import { CosignerError } from "../../src/errors.ts"
 import type { FollowedMemory } from "../../src/link/options.ts"
 import { silentLog } from "../../src/log.ts"
 import { newUuid } from "../../src/waas/ids.ts"
@@ -142,24 +143,29 @@ test("a token of another key, or none at all, is nothing to follow and fences no
 test("what WaaS cannot write is told to the nodes, and that it can again", async () => {
   const folder = aFolder()
   const store = aStore(join(folder, "waas.db"))
-  let isFull = false
+  let refusal: Error | undefined
   const failing = {
     ...store,
     raiseWaasToken: (next: Parameters<WaasStore["raiseWaasToken"]>[0]) =>
-      isFull ? Promise.reject(new Error("database or disk is full")) : store.raiseWaasToken(next),
+      refusal === undefined ? store.raiseWaasToken(next) : Promise.reject(refusal),
   }
   const { waas, keeper, told } = await serve(failing, newIdentity())
   const node = aNode(waas, newIdentity(), memory())
   await waas.journal.until((all) => all.some(({ kind }) => kind === "online"))
-  isFull = true
+  refusal = new Error("database or disk is full")
   await keeper.step()
   while (node.link.state().waasProblem === undefined) await Bun.sleep(5)
   expect(node.link.state().waasProblem).toMatchObject({ code: "E-WAA-061" })
   expect(keeper.readiness()[0]).toMatchObject({ name: "store", state: "failed", code: "E-WAA-061" })
-  isFull = false
+  // Who reads it looks where the store is: in a file on this machine, or in a database somewhere else.
+  for (const where of ["disk", "[waas.store] url"]) expect(keeper.readiness()[0]?.next).toContain(where)
+  refusal = new CosignerError("E-WAA-070", { store: "postgres://waas@db:5432/waas", problem: "ECONNREFUSED" })
+  await keeper.step()
+  expect(keeper.readiness()[0]?.reason).toContain("postgres://waas@db:5432/waas does not answer")
+  refusal = undefined
   await keeper.step()
   while (node.link.state().waasProblem !== undefined) await Bun.sleep(5)
-  expect(told.map(({ code }) => code)).toEqual(["E-WAA-061", ""])
+  expect(told.map(({ code }) => code)).toEqual(["E-WAA-061", "E-WAA-061", ""])
 })
 
 test("a node whose store takes no token follows nobody", async () => {

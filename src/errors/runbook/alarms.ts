@@ -109,9 +109,9 @@ export const alarmGuides = {
     READY("item `groups`"),
   ),
   "E-STA-019": guide(
-    ["the disk of WaaS is full", "it turned read-only", "its database is away"],
+    ["the disk of WaaS is full", "it turned read-only", "its shared database is away"],
     "the reason names the code and what the store of WaaS said; all nodes of that WaaS say the same",
-    "repair it on the machine of WaaS: see E-WAA-061. Nothing has to be done here, and nothing is lost here",
+    "repair it where WaaS has its store: see E-WAA-061. Nothing has to be done here, and nothing is lost here",
     READY("item `waas`"),
   ),
   "E-FRZ-004": guide(

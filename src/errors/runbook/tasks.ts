@@ -135,9 +135,13 @@ export const taskGuides = {
     "GET /readyz of WaaS answers 200, and nodes are online",
   ),
   "E-WAA-061": guide(
-    ["the disk is full", "the file system turned read-only", "a network database is away"],
-    "`df -h` and `df -i` of the folder, `mount`, `dmesg`; the reason in the text",
-    "make room or remount: WaaS goes on by itself, and so do open requests within their deadlines. Nodes keep results until WaaS has stored them",
+    [
+      "the store is waas.db in the folder of WaaS, and its disk is full",
+      "its file system turned read-only",
+      "the store is a shared database, and it is away, full or read-only",
+    ],
+    "the reason in the text names a shared database. For a file: `df -h` and `df -i` of the folder, `mount`, `dmesg`",
+    "for a file make room or remount; for a shared database E-WAA-070 and E-WAA-071 say what to do. WaaS goes on by itself, and so do open requests within their deadlines. Nodes keep results until WaaS has stored them",
     "GET /readyz of WaaS answers 200, and the item `waas` of the nodes is ok",
   ),
   "E-WAA-065": guide(
