@@ -8,7 +8,7 @@ import { SQL } from "bun"
 import { fromHex } from "../../src/bytes.ts"
 import { object, text } from "../../src/kit/demo/deployment.ts"
 import { type DemoVault, generateKeys, makeVault } from "../../src/kit/demo/keys.ts"
-import { type Actor, runToEnd, startActor } from "../../src/kit/demo/processes.ts"
+import { runToEnd, startActor } from "../../src/kit/demo/processes.ts"
 import { Secret } from "../../src/secret.ts"
 import type { Client } from "../../src/waas/client.ts"
 import { freePort } from "../../test/support/freePort.ts"
@@ -16,6 +16,7 @@ import { startPostgres, type TestPostgres } from "../../test/support/postgres.ts
 import { temporaryFolder } from "../../test/support/temporaryFolder.ts"
 import { makeUnguardedNode, type UnguardedNode } from "../../test/support/unguardedNode.ts"
 import { binary } from "../toolchain.ts"
+import { Actors } from "./actors.ts"
 import { Callers, type Target } from "./callers.ts"
 import type { Draw } from "./draw.ts"
 import { Wire } from "./wire.ts"
@@ -56,7 +57,7 @@ interface Parts {
 
 export class Cluster implements AsyncDisposable {
   readonly #parts: Parts
-  readonly #actors = new Map<string, Actor>()
+  readonly #actors = new Actors()
 
   private constructor(parts: Parts) {
     this.#parts = parts
@@ -140,22 +141,18 @@ export class Cluster implements AsyncDisposable {
       ? ["start", "--key-file", ".password"]
       : ["waas", "start", "--dir", name, "--listen", `127.0.0.1:${port}`]
     const actor = startActor(program, name, args, node?.dir ?? dir, join(dir, "logs", `${name}.log`))
-    this.#actors.set(name, actor)
+    this.#actors.add(actor)
     // One whose database or WaaS is away meanwhile has started all the same.
     const words = node ? ["Start to register service", "E-LNK-001"] : ["WaaS listening on ", "E-WAA-070"]
     await actor.line((line) => words.some((word) => line.includes(word)), READY_MS)
   }
 
-  async end(name: string, signal: "SIGTERM" | "SIGKILL"): Promise<void> {
-    await this.#actors.get(name)?.end(signal)
+  end(name: string, signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+    return this.#actors.end(name, signal)
   }
 
-  async pause(name: string, ms: number): Promise<void> {
-    const pid = this.#actors.get(name)?.pid
-    if (pid === undefined) return
-    process.kill(pid, "SIGSTOP")
-    await Bun.sleep(ms)
-    process.kill(pid, "SIGCONT")
+  pause(name: string, ms: number): Promise<void> {
+    return this.#actors.pause(name, ms)
   }
 
   /** Each node starts again with that behind its configuration. */
@@ -208,8 +205,7 @@ export class Cluster implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const { callers, wires, postgres, dir } = this.#parts
-    const all = [...this.#actors].sort(([a], [b]) => a.localeCompare(b))
-    for (const [, actor] of all) await actor.end("SIGTERM")
+    await this.#actors.endAll()
     await callers[Symbol.asyncDispose]()
     for (const ways of wires.values()) for (const wire of ways) await wire[Symbol.asyncDispose]()
     postgres[Symbol.dispose]()

@@ -24,6 +24,7 @@ import { freePort } from "../../test/support/freePort.ts"
 import { temporaryFolder } from "../../test/support/temporaryFolder.ts"
 import { makeUnguardedNode, type UnguardedNode } from "../../test/support/unguardedNode.ts"
 import { binary, root } from "../toolchain.ts"
+import { Actors } from "./actors.ts"
 import { Wire } from "./wire.ts"
 
 /** So that a limit on the size of its files is an error of its writes, and not its end (setrlimit(2)). */
@@ -60,7 +61,7 @@ interface FleetOptions {
 export class Fleet implements AsyncDisposable {
   readonly #dir: string
   readonly #listen: string
-  readonly #actors = new Map<string, Actor>()
+  readonly #actors = new Actors()
   readonly nodes: readonly UnguardedNode[]
   readonly client: Client
   /** From each node to WaaS. */
@@ -140,7 +141,7 @@ export class Fleet implements AsyncDisposable {
       logTap: { started: () => {}, said: (_pid, _args, said) => this.#hear(name, said) },
     }
     const actor = startActor(starts, name, args, node?.dir ?? this.#dir, log)
-    this.#actors.set(name, actor)
+    this.#actors.add(actor)
     return actor
   }
 
@@ -172,21 +173,17 @@ export class Fleet implements AsyncDisposable {
   }
 
   async kill(name: string): Promise<void> {
-    await this.#actors.get(name)?.end("SIGKILL")
+    await this.#actors.end(name, "SIGKILL")
   }
 
   async restart(name: string, signal: "SIGTERM" | "SIGKILL"): Promise<void> {
-    await this.#actors.get(name)?.end(signal)
+    await this.#actors.end(name, signal)
     await this.begin(name)
   }
 
   /** Stopped for so long, its connections open. */
-  async pause(name: string, ms: number): Promise<void> {
-    const pid = this.#actors.get(name)?.pid
-    if (pid === undefined) return
-    process.kill(pid, "SIGSTOP")
-    await Bun.sleep(ms)
-    process.kill(pid, "SIGCONT")
+  pause(name: string, ms: number): Promise<void> {
+    return this.#actors.pause(name, ms)
   }
 
   /**
@@ -259,9 +256,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const last = (name: string) => Number(name === "waas")
-    const all = [...this.#actors].sort(([a], [b]) => last(a) - last(b))
-    for (const [, actor] of all) await actor.end("SIGTERM")
+    await this.#actors.endAll()
     for (const wire of this.wires.values()) await wire[Symbol.asyncDispose]()
     if (KEPT) console.error(`kept: ${this.#dir}`)
     else rmSync(this.#dir, { recursive: true, force: true })

@@ -2,7 +2,7 @@
  * What several processes of one real Postgres agree on (long suite): one at a time by name, errands, starts of nodes, news, marks, and an
  * older release that meets a newer one.
  */
-import { afterAll, describe, expect, test } from "bun:test"
+import { describe, expect, test } from "bun:test"
 import { SQL } from "bun"
 import { silentLog } from "../../../src/log.ts"
 import { newUuid } from "../../../src/waas/ids.ts"
@@ -11,7 +11,8 @@ import { checkSums } from "../../../src/waas/store/integrity.ts"
 import { Postgres } from "../../../src/waas/store/postgres.ts"
 import { migratePostgres } from "../../../src/waas/store/postgresSchema.ts"
 import { lossyProxy } from "../../support/lossyProxy.ts"
-import { startPostgres, type TestPostgres, whyNoPostgres } from "../../support/postgres.ts"
+import { onePostgres } from "../../support/onePostgres.ts"
+import { whyNoPostgres } from "../../support/postgres.ts"
 import {
   declaredDead,
   forever,
@@ -26,12 +27,7 @@ import {
 import { must, postgresSettings } from "../../support/waas.ts"
 
 describe.skipIf(whyNoPostgres !== undefined)("several processes on one Postgres", () => {
-  let pg: TestPostgres | undefined
-  const server = (): TestPostgres => {
-    pg ??= startPostgres(["fsync=off", "max_connections=300"])
-    return pg
-  }
-  afterAll(() => pg?.[Symbol.dispose](), 300_000)
+  const server = onePostgres(["fsync=off", "max_connections=300"])
 
   test("work of one name is done by one at a time, in this process and in others", async () => {
     const url = await server().database()

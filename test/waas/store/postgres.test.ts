@@ -2,7 +2,7 @@
  * The store on a real Postgres (long suite): the tests of any store and of all that stands on it, connections and servers that go away in
  * the middle of commits, one replica at a time, TLS, passwords.
  */
-import { afterAll, describe, expect, test } from "bun:test"
+import { describe, expect, test } from "bun:test"
 import { spawnSync } from "node:child_process"
 import { chmodSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -19,13 +19,13 @@ import { storeOver } from "../../../src/waas/store/records.ts"
 import { LEASE_MS, replicasSeen } from "../../../src/waas/store/replica.ts"
 import { makeCertificates } from "../../link/certificates.ts"
 import { lossyProxy } from "../../support/lossyProxy.ts"
-import { ROLE_WITH_PASSWORD, startPostgres, type TestPostgres, whyNoPostgres } from "../../support/postgres.ts"
+import { onePostgres } from "../../support/onePostgres.ts"
+import { ROLE_WITH_PASSWORD, startPostgres, whyNoPostgres } from "../../support/postgres.ts"
+import { forever, organisation } from "../../support/sharedProcesses.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
 import { must, postgresSettings } from "../../support/waas.ts"
 
 const root = join(import.meta.dir, "..", "..", "..")
-const organisation = () => ({ orgId: newUuid(), bizOrgId: 1, createdMs: 1 })
-const forever = new AbortController().signal
 
 const vault = (name: string): Vault => ({
   vaultId: newUuid(),
@@ -45,13 +45,7 @@ async function disposable(opening: Promise<Postgres>): Promise<Postgres & AsyncD
 if (whyNoPostgres !== undefined) console.log(`no Postgres here: ${whyNoPostgres}`)
 
 describe.skipIf(whyNoPostgres !== undefined)("Postgres", () => {
-  let started: TestPostgres | undefined
-  const server = (): TestPostgres => {
-    started ??= startPostgres(["fsync=off", "max_connections=300"])
-    return started
-  }
-  // Some gigabytes of files.
-  afterAll(() => started?.[Symbol.dispose](), 300_000)
+  const server = onePostgres(["fsync=off", "max_connections=300"])
   const opened = async (change: Partial<PostgresSettings> = {}) =>
     openPostgres({ ...postgresSettings(await server().database()), ...change }, organisation)
   const serving = async (db: Postgres, name = "a") =>

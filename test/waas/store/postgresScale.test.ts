@@ -3,13 +3,14 @@
  * with 100 000 vaults and a million ended tasks take what they take in a small one; so does what
  * processes agree on over 100 000 open ones.
  */
-import { afterAll, describe, expect, test } from "bun:test"
+import { describe, expect, test } from "bun:test"
 import { SQL } from "bun"
 import { newUuid } from "../../../src/waas/ids.ts"
 import { openPostgres, type Postgres } from "../../../src/waas/store/postgres.ts"
 import { storeOver } from "../../../src/waas/store/records.ts"
 import type { SqlDatabase } from "../../../src/waas/store/sql.ts"
-import { startPostgres, type TestPostgres, whyNoPostgres } from "../../support/postgres.ts"
+import { onePostgres } from "../../support/onePostgres.ts"
+import { whyNoPostgres } from "../../support/postgres.ts"
 import { openedOnly, started } from "../../support/sharedProcesses.ts"
 import { must, postgresSettings } from "../../support/waas.ts"
 
@@ -42,13 +43,10 @@ const first = { limit: 50, after: undefined, before: undefined }
 const pages = [first, { ...first, after: 500 }, { ...first, before: 500 }, { ...first, before: "infinity" as const }]
 
 describe.skipIf(whyNoPostgres !== undefined)("many records", () => {
-  let server: TestPostgres | undefined
-  // Some gigabytes of files.
-  afterAll(() => server?.[Symbol.dispose](), 300_000)
+  const server = onePostgres(["fsync=off", "max_wal_size=4GB"])
 
   test("100 000 vaults and a million ended tasks", async () => {
-    server = startPostgres(["fsync=off", "max_wal_size=4GB"])
-    const url = await server.database()
+    const url = await server().database()
     const db = await openPostgres(postgresSettings(url), () => ({ orgId: newUuid(), bizOrgId: 1, createdMs: 1 }))
     const filling = new SQL({ url, max: 1 })
     try {
@@ -86,8 +84,7 @@ describe.skipIf(whyNoPostgres !== undefined)("many records", () => {
   }, 300_000)
 
   test("takeovers, errands and owners among 100 000 open tasks of the dead and of nobody", async () => {
-    server ??= startPostgres(["fsync=off", "max_wal_size=4GB"])
-    const url = await server.database()
+    const url = await server().database()
     await (await openedOnly(url)).close()
     const filling = new SQL({ url, max: 1 })
     for (const sql of OPEN) await filling.unsafe(sql)

@@ -2,22 +2,18 @@
  * Who works on what among several processes of one real Postgres (long suite): takeovers, whose commits count, who is declared dead and
  * who is not, handing over.
  */
-import { afterAll, describe, expect, test } from "bun:test"
+import { describe, expect, test } from "bun:test"
 import { SQL } from "bun"
 import { Postgres } from "../../../src/waas/store/postgres.ts"
 import { LEASE_MS } from "../../../src/waas/store/replica.ts"
 import { lossyProxy } from "../../support/lossyProxy.ts"
-import { startPostgres, type TestPostgres, whyNoPostgres } from "../../support/postgres.ts"
+import { onePostgres } from "../../support/onePostgres.ts"
+import { startPostgres, whyNoPostgres } from "../../support/postgres.ts"
 import { declaredDead, idsOf, put, started, task, token, vault } from "../../support/sharedProcesses.ts"
 import { postgresSettings } from "../../support/waas.ts"
 
 describe.skipIf(whyNoPostgres !== undefined)("several processes on one Postgres", () => {
-  let pg: TestPostgres | undefined
-  const server = (): TestPostgres => {
-    pg ??= startPostgres(["fsync=off", "max_connections=300"])
-    return pg
-  }
-  afterAll(() => pg?.[Symbol.dispose](), 300_000)
+  const server = onePostgres(["fsync=off", "max_connections=300"])
 
   test("each has its own tasks; those of a dead one go to others, whole requests, each once", async () => {
     const url = await server().database()
