@@ -1,5 +1,5 @@
 /** Two copies of one WaaS and nodes between them, over real connections: one copy is fenced off, and learns of it. */
-import { afterEach, expect, setDefaultTimeout, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 import { CosignerError } from "../../src/errors.ts"
 import type { FollowedMemory } from "../../src/link/options.ts"
@@ -12,25 +12,23 @@ import type { Standing } from "../../src/wire/frames.ts"
 import { type SignedWaasToken, signToken } from "../../src/wire/waasToken.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { type Identity, newIdentity } from "../wire/documents.ts"
-import { type Node, type NodeOptions, startNode, startWaas, type Waas } from "./world.ts"
+import { stage } from "./stage.ts"
+import { type Node, type NodeOptions, startWaas, type Waas } from "./world.ts"
 
 setDefaultTimeout(20_000)
 
-const cleanUp: (() => unknown)[] = []
-afterEach(async () => {
-  for (const step of cleanUp.splice(0).reverse()) await step()
-})
+const { onEnd, aWaas, aNode: nodeOn } = stage()
 
 /** Goes once its stores are closed. */
 function aFolder(): string {
   const folder = temporaryFolder("followed")
-  cleanUp.push(() => folder[Symbol.dispose]())
+  onEnd(() => folder[Symbol.dispose]())
   return folder.path
 }
 
 function aStore(file: string): WaasStore {
   const store = createSqliteStore(file, { orgId: newUuid(), bizOrgId: 1, createdMs: 1 })
-  cleanUp.push(() => store.close())
+  onEnd(() => store.close())
   return store
 }
 
@@ -66,7 +64,7 @@ async function serve(store: Pick<WaasStore, "waasToken" | "raiseWaasToken">, ide
   })
   waas = startWaas({ identity, fence: keeper })
   const started = waas
-  cleanUp.push(() => started.stop())
+  onEnd(() => started.stop())
   return { waas, keeper, told }
 }
 
@@ -76,8 +74,7 @@ function memory(): FollowedMemory & { readonly all: SignedWaasToken[] } {
 }
 
 function aNode(to: Waas, identity: Identity, followed: FollowedMemory, more: Partial<NodeOptions> = {}): Node {
-  const node = startNode(to, { identity, followed, ...more })
-  cleanUp.push(() => node.link.stop())
+  const node = nodeOn(to, { identity, followed, ...more })
   return node
 }
 
@@ -131,8 +128,7 @@ test("a token of another key, or none at all, is nothing to follow and fences no
   await node.ended("E-LNK-022")
   expect(keeper.isFenced()).toBe(false)
   // A WaaS that says nothing of how far it has come counts as older once one was followed.
-  const silent = startWaas({ identity })
-  cleanUp.push(() => silent.stop())
+  const silent = aWaas({ identity })
   const before = aNode(silent, newIdentity(), memory())
   await before.online()
   const followed = memory()
@@ -191,8 +187,7 @@ test("once another key is trusted, the connection to the WaaS of the old one end
   await node.ended("E-LNK-026")
   await node.ended("E-LNK-004")
   await before.stop()
-  const after = startWaas({ identity: next, port: before.port })
-  cleanUp.push(() => after.stop())
+  aWaas({ identity: next, port: before.port })
   await node.online(2)
 })
 
@@ -200,11 +195,10 @@ test("a token that another key signed is believed in no place", async () => {
   const folder = aFolder()
   const [identity, stranger] = [newIdentity(), newIdentity()]
   const forged = signToken(stranger, { incarnation: 9, mark: 9, markId: new Uint8Array(16).fill(9) })
-  const waas = startWaas({
+  const waas = aWaas({
     identity,
     fence: { token: async () => forged, shown: async () => false, isFenced: () => false },
   })
-  cleanUp.push(() => waas.stop())
   const remembers = memory()
   await aNode(waas, newIdentity(), remembers).ended("E-LNK-004")
   expect(remembers.all).toEqual([])
@@ -224,11 +218,10 @@ test("a replica that is a moment behind its own store is not taken for an older 
   await keeper.step()
   const remembers = memory()
   remembers.follow(await keeper.token())
-  const behind = startWaas({
+  const behind = aWaas({
     identity: waas.identity,
     fence: { token: async () => stale, shown: (followed) => keeper.shown(followed), isFenced: () => keeper.isFenced() },
   })
-  cleanUp.push(() => behind.stop())
   // The node hangs up and comes back; by then the replica has looked again.
   await aNode(behind, newIdentity(), remembers).ended("E-LNK-022")
   expect(keeper.isFenced()).toBe(false)

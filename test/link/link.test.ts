@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test"
+import { describe, expect, setDefaultTimeout, test } from "bun:test"
 import { utf8 } from "../../src/bytes.ts"
 import type { NodeConnection } from "../../src/waas/relayConnection.ts"
 import { CHANNEL_LIMITS } from "../../src/wire/channel.ts"
@@ -9,6 +9,8 @@ import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { decodePacket, encodePacket, MAX_PACKET_BYTES, type Packet } from "../../src/wire/packets.ts"
 import { logTo } from "../support/logTo.ts"
 import { type Identity, newIdentity } from "../wire/documents.ts"
+import { envelope } from "../wire/said.ts"
+import { stage } from "./stage.ts"
 import {
   allLines,
   codeOf,
@@ -21,10 +23,8 @@ import {
   QUICK,
   startNode,
   startWaas,
-  startWire,
   upTo,
   type Waas,
-  type WaasOptions,
   type Wire,
 } from "./world.ts"
 
@@ -32,33 +32,9 @@ setDefaultTimeout(20_000)
 
 const taskId = "7d1e3f0a-0001"
 const toNode = (number: number, size = 100): ToNode => ({ kind: "envelope", taskId, envelope: numbered(number, size) })
-const fromNode = (number: number, size = 100): FromNode => ({
-  kind: "envelope",
-  taskId,
-  receiver: undefined,
-  envelope: numbered(number, size),
-})
+const fromNode = (number: number, size = 100): FromNode => envelope(taskId, numbered(number, size))
 
-const cleanUp: (() => unknown)[] = []
-afterEach(async () => {
-  for (const step of cleanUp.splice(0).reverse()) await step()
-})
-
-function aWaas(options?: WaasOptions): Waas {
-  const waas = startWaas(options)
-  cleanUp.push(() => waas.stop())
-  return waas
-}
-function aNode(waas: Pick<Waas, "identity" | "port">, options?: NodeOptions): Node {
-  const node = startNode(waas, options)
-  cleanUp.push(() => node.link.stop())
-  return node
-}
-async function aWire(waas: Waas): Promise<Wire> {
-  const wire = await startWire(waas.port)
-  cleanUp.push(() => wire.close())
-  return wire
-}
+const { onEnd, aWaas, aNode, aWire } = stage()
 const through = (wire: Wire, waas: Waas): Pick<Waas, "identity" | "port"> => ({
   identity: waas.identity,
   port: wire.port,
@@ -338,9 +314,8 @@ describe("nothing is lost", () => {
       fetch: (request, self) => (waas.relay.upgrade(request, self) === "upgraded" ? undefined : new Response("no")),
       websocket: { ...waas.relay.websocket, backpressureLimit: 1024 },
     })
-    cleanUp.push(() => tight.stop(true))
-    const wire = await startWire(tight.port ?? 0)
-    cleanUp.push(() => wire.close())
+    onEnd(() => tight.stop(true))
+    const wire = await aWire({ port: tight.port ?? 0 })
     return wire
   }
 
@@ -414,7 +389,7 @@ describe("a server that breaks the protocol", () => {
         },
       },
     })
-    cleanUp.push(() => server.stop(true))
+    onEnd(() => server.stop(true))
     return { port: server.port ?? 0 }
   }
 
@@ -570,7 +545,7 @@ describe("what does not answer", () => {
 
   test("a server that accepts and says nothing ends by our own timer", async () => {
     const silent = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } })
-    cleanUp.push(() => silent.stop(true))
+    onEnd(() => silent.stop(true))
     const node = aNode({ identity: newIdentity(), port: silent.port }, { timing: { ...QUICK, handshakeMs: 50 } })
     await node.ended("E-LNK-003")
     expect(node.link.state().lastError).toMatchObject({ data: { limitMs: 50 } })

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test"
 import * as fc from "fast-check"
 import { Routes } from "../../src/link/routes.ts"
 import type { FromNode, ToNode } from "../../src/wire/frames.ts"
+import { awaits, envelope, later, readiness, report } from "../wire/said.ts"
 
 class FakeLink {
   isUp = true
@@ -16,34 +17,6 @@ class FakeLink {
 }
 
 const ping: ToNode = { kind: "tellGroups" }
-const report = (taskId: string): FromNode => ({
-  kind: "report",
-  taskId,
-  digest: "ab".repeat(32),
-  type: "KeySign",
-  status: 130,
-  attempt: 0,
-  approved: true,
-  code: "",
-  reason: "",
-  outcome: undefined,
-})
-const later = (taskId: string): FromNode => ({
-  ...{ kind: "later", taskId, digest: "ab".repeat(32), type: "KeySign" },
-  ...{ code: "E-TSK-017", reason: "full" },
-})
-const awaits = (taskId: string): FromNode => ({
-  ...{ kind: "awaits", taskId, digest: "ab".repeat(32) },
-  ...{ epoch: undefined, awaited: [] },
-})
-const envelope = (taskId: string): FromNode => ({
-  ...{ kind: "envelope", taskId, receiver: undefined },
-  envelope: new Uint8Array(1),
-})
-const readiness: FromNode = {
-  ...{ kind: "readiness", code: "", reason: "", open: 0, most: 1 },
-  ...{ blocked: [], refresh: [] },
-}
 const peer: FromNode = { kind: "peer", receiver: "node", message: new Uint8Array(1) }
 const groups: FromNode = { kind: "groups", records: [], isLast: true }
 

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test"
+import { describe, expect, setDefaultTimeout, test } from "bun:test"
 import { rmSync, writeFileSync } from "node:fs"
 import { createConnection, createServer, type Socket } from "node:net"
 import { join } from "node:path"
@@ -6,7 +6,8 @@ import { toHex, utf8 } from "../../src/bytes.ts"
 import { Secret } from "../../src/secret.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { makeCertificates, type Pair } from "./certificates.ts"
-import { closeServer, codeOf, listen, type Node, type NodeOptions, startNode, startWaas, type Waas } from "./world.ts"
+import { stage } from "./stage.ts"
+import { closeServer, codeOf, listen, type Node, type NodeOptions, startNode, type Waas } from "./world.ts"
 
 setDefaultTimeout(20_000)
 
@@ -20,20 +21,15 @@ const { ca, otherCa, server, client, stranger } = made ?? {
   stranger: none,
 }
 
-const cleanUp: (() => unknown)[] = []
-afterEach(async () => {
-  for (const step of cleanUp.splice(0).reverse()) await step()
-})
+const { onEnd, aWaas, aNode: nodeOn } = stage()
 
 function secureWaas(tls: Bun.TLSOptions = {}): Waas {
-  const waas = startWaas({ tls: { ...server, ...tls } })
-  cleanUp.push(() => waas.stop())
+  const waas = aWaas({ tls: { ...server, ...tls } })
   return waas
 }
 const urlOf = (waas: Waas): string => `wss://localhost:${waas.port}/ws`
 function aNode(waas: Waas, options: NodeOptions): Node {
-  const node = startNode(waas, { url: urlOf(waas), ...options })
-  cleanUp.push(() => node.link.stop())
+  const node = nodeOn(waas, { url: urlOf(waas), ...options })
   return node
 }
 const identityOf = (pair: Pair): NonNullable<NodeOptions["client"]> => ({
@@ -84,8 +80,7 @@ describe.skipIf(made === undefined)("TLS", () => {
   })
 
   test("TLS against a server without it", async () => {
-    const waas = startWaas()
-    cleanUp.push(() => waas.stop())
+    const waas = aWaas()
     await aNode(waas, { ca }).ended("E-LNK-021")
     // nobody is in between: what listens there speaks, and not TLS
     await aNode(waas, { ca, url: `ws://localhost:${waas.port}/ws` }).online()
@@ -93,10 +88,9 @@ describe.skipIf(made === undefined)("TLS", () => {
 
   test("a place that closes the connection instead of a handshake", async () => {
     const closing = createServer((socket) => socket.once("data", () => socket.destroy()))
-    cleanUp.push(() => closeServer(closing))
+    onEnd(() => closeServer(closing))
     const port = await listen(closing)
-    const waas = startWaas()
-    cleanUp.push(() => waas.stop())
+    const waas = aWaas()
     await aNode(waas, { ca, url: `wss://localhost:${port}/ws` }).ended("E-LNK-001")
   })
 })
@@ -141,7 +135,7 @@ describe.skipIf(made === undefined)("the environment", () => {
 
   test("SSL_CERT_FILE names the authorities when the configuration does not", async () => {
     const folder = temporaryFolder("ca").path
-    cleanUp.push(() => rmSync(folder, { recursive: true }))
+    onEnd(() => rmSync(folder, { recursive: true }))
     const file = join(folder, "ca.pem")
     writeFileSync(file, ca)
     const waas = secureWaas()
@@ -188,7 +182,7 @@ describe.skipIf(made === undefined)("an HTTP CONNECT proxy", () => {
       })
     })
     const port = await listen(proxy)
-    cleanUp.push(() => {
+    onEnd(() => {
       for (const socket of open) socket.destroy()
       return closeServer(proxy)
     })

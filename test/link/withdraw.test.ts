@@ -2,24 +2,14 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 import type { FromNode } from "../../src/wire/frames.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
-import { numbered, startNode, startWaas, startWire, type Waas } from "./world.ts"
+import * as said from "../wire/said.ts"
+import { heard } from "./stage.ts"
+import { numbered, startNode, startWaas, startWire } from "./world.ts"
 
 setDefaultTimeout(20_000)
 
-const envelope = (taskId: string, number: number): FromNode => ({
-  kind: "envelope",
-  taskId,
-  receiver: undefined,
-  envelope: numbered(number, 100),
-})
-const heard = (waas: Waas): readonly FromNode[] =>
-  waas.journal.entries.flatMap((one) => (one.kind === "frame" ? [one.frame] : []))
-const blank = (taskId: string): FromNode => ({
-  kind: "envelope",
-  taskId,
-  receiver: undefined,
-  envelope: new Uint8Array(1),
-})
+const envelope = (taskId: string, number: number): FromNode => said.envelope(taskId, numbered(number, 100))
+const blank = (taskId: string): FromNode => said.envelope(taskId)
 
 test("envelopes that wait for the link are replaced, and others are sent as they are", async () => {
   const waas = startWaas()

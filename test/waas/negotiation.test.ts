@@ -1,5 +1,5 @@
 /** A node and a WaaS of different age, and a relay in between that would like them to speak an older version than they could. */
-import { afterEach, expect, setDefaultTimeout, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 import { randomBytes } from "node:crypto"
 import { type Bytes, copy } from "../../src/bytes.ts"
 import type { PartyId } from "../../src/keys/party.ts"
@@ -7,15 +7,13 @@ import { type FencingToken, prove, type Transcript } from "../../src/wire/hello.
 import { decodePacket, encodePacket, type Packet } from "../../src/wire/packets.ts"
 import { BEFORE_VERSIONS, LINK, markedNonce, type NodeVersions, VERSIONS } from "../../src/wire/versions.ts"
 import { signToken } from "../../src/wire/waasToken.ts"
-import { Journal, startNode, startWaas, type Waas } from "../link/world.ts"
+import { stage } from "../link/stage.ts"
+import { Journal, type startNode, type Waas } from "../link/world.ts"
 import { type Identity, newIdentity } from "../wire/documents.ts"
 
 setDefaultTimeout(20_000)
 
-const cleanUp: (() => unknown)[] = []
-afterEach(async () => {
-  for (const step of cleanUp.splice(0).reverse()) await step()
-})
+const { onEnd, aNode, aWaas } = stage()
 
 interface Told {
   readonly party: PartyId
@@ -25,13 +23,12 @@ interface Told {
 /** A WaaS that notes what nodes tell of their versions. */
 function listeningWaas(): { readonly waas: Waas; readonly told: Journal<Told> } {
   const told = new Journal<Told>()
-  const waas = startWaas({
+  const waas = aWaas({
     admitFencingToken: async (party, _token, versions) => {
       told.add({ party, versions })
       return "newest"
     },
   })
-  cleanUp.push(() => waas.stop())
   return { waas, told }
 }
 
@@ -73,13 +70,12 @@ function carrier(waas: Waas, alter: Alter): { readonly port: number; readonly id
     if ("problem" in packet) throw new TypeError("both sides send packets")
     return encodePacket(alter(packet, from))
   }
-  cleanUp.push(() => server.stop(true))
+  onEnd(() => server.stop(true))
   return { port: server.port ?? 0, identity: waas.identity }
 }
 
 function node(to: { readonly port: number; readonly identity: Identity }): ReturnType<typeof startNode> {
-  const started = startNode(to, { fencingToken: () => fencingToken })
-  cleanUp.push(() => started.link.stop())
+  const started = aNode(to, { fencingToken: () => fencingToken })
   return started
 }
 
@@ -93,7 +89,7 @@ function handshaking(
   const heard = new Journal<Packet>()
   const socket = new WebSocket(`ws://127.0.0.1:${waas.port}/ws`)
   socket.binaryType = "arraybuffer"
-  cleanUp.push(() => socket.terminate())
+  onEnd(() => socket.terminate())
   socket.onopen = () => socket.send(encodePacket({ kind: "hello", form: 1, nodeKey, nodeNonce }))
   socket.onmessage = (event: MessageEvent<ArrayBuffer>) => {
     const packet = decodePacket(new Uint8Array(event.data))
@@ -190,7 +186,7 @@ test("a node that chose version 2 or later must tell its versions, and one that 
     const heard = new Journal<Packet>()
     const socket = new WebSocket(`ws://127.0.0.1:${waas.port}/ws`)
     socket.binaryType = "arraybuffer"
-    cleanUp.push(() => socket.terminate())
+    onEnd(() => socket.terminate())
     const nodeNonce = marked ? markedNonce(randomBytes(32), LINK) : copy(randomBytes(32))
     socket.onopen = () => socket.send(encodePacket({ kind: "hello", form: 1, nodeKey: odd.publicKey, nodeNonce }))
     socket.onmessage = (event: MessageEvent<ArrayBuffer>) => {
@@ -243,11 +239,9 @@ test("neither the token of WaaS nor the one that the node followed can be change
   ]
   for (const [what, alter, code] of alterations) {
     const fence = { token: async () => token(identity, 5), shown: async () => true, isFenced: () => false }
-    const waas = startWaas({ identity, fence })
-    cleanUp.push(() => waas.stop())
+    const waas = aWaas({ identity, fence })
     const followed = { latest: () => token(identity, 4), follow: () => {} }
-    const victim = startNode(carrier(waas, alter), { fencingToken: () => fencingToken, followed })
-    cleanUp.push(() => victim.link.stop())
+    const victim = aNode(carrier(waas, alter), { fencingToken: () => fencingToken, followed })
     await victim.ended(code)
     expect([what, waas.relay.online().size]).toEqual([what, 0])
   }

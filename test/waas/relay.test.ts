@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test"
+import { describe, expect, setDefaultTimeout, test } from "bun:test"
 import { readdirSync } from "node:fs"
 import { type Bytes, concat, copy, u8, utf8 } from "../../src/bytes.ts"
 import { RELAY_LIMITS } from "../../src/waas/relayOptions.ts"
@@ -12,33 +12,17 @@ import {
   type Packet,
   type RefusalReason,
 } from "../../src/wire/packets.ts"
-import {
-  countOf,
-  Journal,
-  numbered,
-  startNode,
-  startWaas,
-  startWire,
-  type Waas,
-  type WaasOptions,
-} from "../link/world.ts"
+import { stage } from "../link/stage.ts"
+import { countOf, Journal, numbered, startNode, startWire, type Waas } from "../link/world.ts"
 import { type Identity, newIdentity } from "../wire/documents.ts"
+import { envelope } from "../wire/said.ts"
 
 setDefaultTimeout(20_000)
 
-const cleanUp: (() => unknown)[] = []
-afterEach(async () => {
-  for (const step of cleanUp.splice(0).reverse()) await step()
-})
-function aWaas(options?: WaasOptions): Waas {
-  const waas = startWaas(options)
-  cleanUp.push(() => waas.stop())
-  return waas
-}
+const { onEnd, aWaas, aNode } = stage()
 
 const taskId = "7d1e3f0a-0001"
-const payload = (number: number): Bytes =>
-  encodeFromNode({ kind: "envelope", taskId, receiver: undefined, envelope: numbered(number, 20) })
+const payload = (number: number): Bytes => encodeFromNode(envelope(taskId, numbered(number, 20)))
 
 const MOST_UNPROVEN_BYTES = 80 * 1024 * 1024
 const UPGRADE = {
@@ -68,7 +52,7 @@ class RawNode {
       this.journal.add(packet)
     }
     this.socket.onclose = () => this.journal.add({ kind: "closed" })
-    cleanUp.push(() => this.socket.terminate())
+    onEnd(() => this.socket.terminate())
   }
 
   opened(): Promise<void> {
@@ -342,8 +326,7 @@ describe("once online", () => {
   for (const [name, action] of violations) {
     test(`${name} ends that connection and no other`, async () => {
       const waas = aWaas()
-      const bystander = startNode(waas)
-      cleanUp.push(() => bystander.link.stop())
+      const bystander = aNode(waas)
       await bystander.online()
       const node = await new RawNode(waas).online()
       action(node)

@@ -13,6 +13,7 @@ import {
 } from "../../src/wire/framesCodec.ts"
 import { MAX_TASK_BYTES } from "../../src/wire/task.ts"
 import { keySign, newIdentity, someNodeIds } from "./documents.ts"
+import * as said from "./said.ts"
 import { numbersIn } from "./specTable.ts"
 
 const signature = new Uint8Array(64).fill(3)
@@ -67,19 +68,7 @@ const madeBy = (party: PartyId | undefined, over: Partial<MemberCheckup> = {}): 
   ...over,
 })
 
-type Report = Extract<FromNode, { readonly kind: "report" }>
-const report: Report = {
-  kind: "report",
-  taskId,
-  digest: "ab".repeat(32),
-  type: "KeySign",
-  status: 130,
-  attempt: 0,
-  approved: false,
-  code: "",
-  reason: "",
-  outcome: undefined,
-}
+const report = said.report(taskId)
 
 const token = { token: { incarnation: 1, mark: 2, markId: new Uint8Array(16).fill(3) }, signature }
 
@@ -106,7 +95,7 @@ const fromNode: readonly FromNode[] = [
   { ...report, status: 190, attempt: 2 ** 32 - 1, approved: true, outcome: signatures },
   { ...report, type: "KeyShareSign", status: 190, outcome: shareSignatures },
   { ...report, type: "KeyReshare", status: 170, code: "E-TSK-004", reason: "zu spät" },
-  { kind: "envelope", taskId, receiver: undefined, envelope: utf8("sealed") },
+  said.envelope(taskId, utf8("sealed")),
   { kind: "envelope", taskId, receiver: someNodeIds(1)[0], envelope: utf8("sealed") },
   { kind: "envelope", taskId, receiver: newIdentity().party, envelope: utf8("sealed") },
   { kind: "peer", receiver: someNodeIds(1)[0] ?? "", message: utf8("signed") },
@@ -119,9 +108,9 @@ const fromNode: readonly FromNode[] = [
     epoch: "cd".repeat(32),
     awaited: [{ kind: "request" }, { kind: "approvals", group: "treasury", min: 2, by: ["alice", "bob"] }],
   },
-  { kind: "awaits", taskId, digest: "ab".repeat(32), epoch: undefined, awaited: [{ kind: "request" }] },
-  { kind: "later", taskId, digest: "ab".repeat(32), type: "KeySign", code: "E-TSK-017", reason: "full" },
-  { kind: "readiness", code: "", reason: "", open: 0, most: 256, blocked: [], refresh: [] },
+  said.awaits(taskId),
+  said.later(taskId),
+  said.readiness,
   {
     kind: "readiness",
     code: "E-STA-010",
