@@ -9,10 +9,13 @@ import { DEFAULT_KDF, type Kdf } from "../crypto/passwordKey.ts"
 import { CosignerError } from "../errors.ts"
 import { partyBytes } from "../keys/party.ts"
 import { Secret } from "../secret.ts"
+import { APPROVALS } from "./approvals.ts"
 import { AUDIT_KEY, AUDIT_LEAF, AUDIT_TILE, COSIGNED, LOG_DOUBT, WITNESSED } from "./auditRecords.ts"
 import { wipeSecrets } from "./check.ts"
 import { SecretsFile } from "./file.ts"
+import { FREEZE } from "./freezes.ts"
 import { wrapKey } from "./header.ts"
+import { POLICY } from "./policies.ts"
 import {
   AWAITS_REFRESH,
   BAN,
@@ -39,8 +42,11 @@ import {
 import { FileIndex, getRow, NO_NAME, openHeader, parseBody, withPlain } from "./rows.ts"
 import { readRoot, scan } from "./scan.ts"
 import { RecordSealer, type SealedRecord } from "./seal.ts"
+import { SERVED } from "./serviceTime.ts"
+import { SPENT_ORDERS } from "./spentOrders.ts"
 import type { StoreTransaction } from "./transaction.ts"
 import { RecordVault } from "./vault.ts"
+import { FOLLOWED_WAAS, TRUSTED_WAAS } from "./waasTrust.ts"
 
 /** How many records one commit of the new file holds; it has no name before the last. */
 const BATCH = 256
@@ -155,8 +161,15 @@ function resealing(file: SecretsFile, sealer: RecordSealer): Resealed {
   on({ kind: SESSION, nameOf: ({ row }) => row.sid })
   on({ kind: EVENT, nameOf: ({ seq }) => u64be(seq) })
   on({ kind: WITNESSED, nameOf: ({ party }) => partyBytes(party) })
+  on({ kind: APPROVALS, nameOf: ({ taskId }) => utf8(taskId) })
+  on({ kind: FREEZE, nameOf: ({ groupId }) => utf8(groupId) })
+  on({ kind: FOLLOWED_WAAS, nameOf: ({ waasKey }) => waasKey })
   on(alone(COSIGNED))
   on(alone(LOG_DOUBT))
+  on(alone(TRUSTED_WAAS))
+  on(alone(SERVED))
+  on(alone(POLICY))
+  on(alone(SPENT_ORDERS))
   on({ kind: AUDIT_LEAF, nameOf: ({ seq }) => u64be(seq) })
   on({ kind: AUDIT_TILE, nameOf: ({ index }) => u64be(index) })
   return (tx, record) => {

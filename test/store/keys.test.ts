@@ -16,7 +16,7 @@ import { RecordSealer } from "../../src/store/seal.ts"
 import { openStore, type Store } from "../../src/store/store.ts"
 import { addGroup, Home, ID, KDF, OTHER, PASSWORD, partyNo, secret } from "../support/nodeHome.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
-import { approved, bytesOf, claimOf, epochNo } from "./fixtures.ts"
+import { APPROVE, approved, bytesOf, claimOf, epochNo } from "./fixtures.ts"
 
 /** HKDF-SHA256 of RFC 5869 by hand: extract without salt, and one block of expand. */
 function hkdfByHand(key: Uint8Array, info: Uint8Array): Buffer {
@@ -214,6 +214,46 @@ describe("reencrypt", () => {
     expect({ boot, incarnation }).toEqual({ boot: before.age.boot, incarnation: before.age.incarnation })
     expect(generation).toBeGreaterThan(before.age.generation)
     expect(readdirSync(join(home.db, "..")).filter((name) => name.includes(".new"))).toEqual([])
+  })
+  test("keeps what is the node's own: its brake, its policy, whom it follows, what was spent", () => {
+    using home = new Home()
+    using store = home.create(1)
+    const waasKey = bytesOf(3)
+    const token = { token: { incarnation: 1, mark: 2, markId: bytesOf(4, 16) }, signature: bytesOf(5, 64) }
+    store.tasks.claim(claimOf("t"))
+    const word = { approver: "ann", decision: "approve" as const, nonce: "n1", signed: bytesOf(6) }
+    store.tasks.approve(
+      "t",
+      6,
+      () => ({ verdict: APPROVE, debits: [], words: [word] }),
+      () => [],
+    )
+    store.freezes.freeze({ groupId: "", forMs: undefined, reason: "why", by: "host" }, 5)
+    store.policies.adopt({ version: 1, digest: "d", document: "x", owners: ["o"] }, 6)
+    store.spentOrders.spend([{ nonce: "n2", approver: "bob", notAfterMs: 9 }], 5)
+    store.waas.decide(waasKey, undefined, 7)
+    store.waas.follow(waasKey, token)
+    const size = store.verify()
+    store.close()
+    expect(run(home.db)).toBe(size)
+    using after = openWith(home.db, OTHER, false)
+    expect([after.verify(), after.tasks.words("t")]).toEqual([size, [word]])
+    expect(after.freezes.over([])?.reason).toBe("why")
+    expect(after.policies.followed?.active.digest).toBe("d")
+    expect(after.spentOrders.spend([{ nonce: "n2", approver: "bob", notAfterMs: 9 }], 5)?.why).toContain("used before")
+    expect([after.waas.decision()?.waasKey, after.waas.followed(waasKey)]).toEqual([waasKey, token])
+  })
+  test("and the check of a whole file, and a backup, know each kind of record that there is", () => {
+    const folder = join(import.meta.dir, "../../src/store")
+    const source = (name: string): string => readFileSync(join(folder, name), "utf8")
+    const kinds = readdirSync(folder).flatMap((name) =>
+      [...source(name).matchAll(/^export const (\w+)[^=\n]* = kind</gm)].map(([, kind = ""]) => kind),
+    )
+    expect(kinds.length).toBeGreaterThan(25)
+    for (const name of ["check.ts", "reencrypt.ts", "snapshot.ts"]) {
+      const unknown = kinds.filter((kind) => source(name).split(new RegExp(`\\b${kind}\\b`)).length < 3)
+      expect([name, unknown]).toEqual([name, name === "check.ts" ? ["ROOT"] : []])
+    }
   })
   test("leaves no record that the old key opens: an old password and an old copy open nothing of the new file", () => {
     using file = old()
