@@ -105,7 +105,7 @@ export const storeCodes = {
     kind: "fault",
     exit: EXIT.secrets,
     what: (d) => `could not ${d.action} ${d.path}: another program holds it for too long`,
-    next: "look for a stopped cosigner command or an sqlite shell on that file and end it, then repeat",
+    next: "find the program that has the file open, such as an sqlite shell (fuser -v FILE), and end it, then repeat",
   }),
   "E-STO-017": entry<OfFile & { readonly how: string }>({
     kind: "fault",
@@ -198,5 +198,11 @@ export const storeCodes = {
     exit: EXIT.secrets,
     what: (d) => `${d.path} does not exist, and a node has run on it here: ${d.path}.guard remembers it`,
     next: "find the file, or name it with --db; if it is lost, restore the newest backup: cosigner backup restore BACKUP. A new node would be another one, without these shares",
+  }),
+  "E-STO-034": entry<OfFile & { readonly tries: number }>({
+    kind: "fault",
+    exit: EXIT.secrets,
+    what: (d) => `a node wrote to ${d.path} while it was copied, ${d.tries} times one after another`,
+    next: "end a stopped cosigner command on that file, if there is one (fuser -v FILE.gate), and repeat; where a copy takes longer than 5 s, stop the node first",
   }),
 } as const

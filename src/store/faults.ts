@@ -12,6 +12,9 @@ export function sqliteCode(error: unknown): string | undefined {
   return code?.startsWith("SQLITE_") ? code : undefined
 }
 
+/** Somebody else has the lock. */
+export const isBusy = (error: unknown): boolean => sqliteCode(error)?.startsWith("SQLITE_BUSY") === true
+
 /** Our code for a failure to `action` ("open", "write to") the file; anything that is no such failure comes back as it is. */
 export function asFault(error: unknown, path: string, action: string): unknown {
   const cause = errnoOf(error)

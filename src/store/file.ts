@@ -214,7 +214,7 @@ export class SecretsFile implements Disposable {
     else this.#writing.log.begin()
   }
 
-  /** On the disk, and in the file alone, when it returns. Throws before the commit while somebody copies the file for too long. */
+  /** On the disk, and in the file alone, when it returns. Waits for whoever copies the file, up to the gate's limit. */
   commit(): void {
     const { gate, log } = this.#writer()
     using _alone = gate?.alone()

@@ -6,7 +6,7 @@ import { Database } from "bun:sqlite"
 import { chmodSync, existsSync, readFileSync, realpathSync, statSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { CosignerError } from "../errors.ts"
-import { asFault, sqliteCode } from "./faults.ts"
+import { asFault, isBusy } from "./faults.ts"
 
 /** Takes the lock or throws E-STO-003 with the holder's name; held until disposed. */
 export function lockProcess(path: string): Disposable {
@@ -21,7 +21,7 @@ export function lockProcess(path: string): Disposable {
     requireOneName(path)
   } catch (error) {
     db?.close()
-    if (sqliteCode(error)?.startsWith("SQLITE_BUSY")) {
+    if (isBusy(error)) {
       throw new CosignerError("E-STO-003", { path, holder: holderOf(lockPath) }, { cause: error })
     }
     throw asFault(error, path, "lock")

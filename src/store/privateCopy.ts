@@ -14,12 +14,14 @@ import {
   readdirSync,
   realpathSync,
   rmSync,
+  statSync,
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
+import { CosignerError } from "../errors.ts"
 import { errnoOf } from "../files.ts"
 import { connect, pageCount, unreserve } from "./connection.ts"
-import { readHead, sqliteCode } from "./faults.ts"
+import { isBusy, readHead } from "./faults.ts"
 import { BUSY_MS, CopyGate } from "./gate.ts"
 
 /** Begins the name of a folder that no living process has needed for an hour, if it is that old. */
@@ -29,6 +31,11 @@ export const MAKING = ".cosigner-making-"
 export const COPY: number = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE
 
 const STALE_MS = 60 * 60 * 1000
+
+/** What SQLite may have beside a file: the log, and a release's before it a rollback journal. */
+const BESIDE = ["-wal", "-journal"]
+
+const MOST_TRIES = 3
 
 /** The byte of the header that says so. */
 const AT_REST = 1
@@ -71,18 +78,32 @@ function copyIn(folder: string, path: string): PrivateCopy {
   }
 }
 
-/** The file with what a crash may have left beside it, which is settled in the copy: the original is not touched. */
+/** The file with what a crash may have left beside it, which is settled in the copy: the original is not touched. Throws E-STO-034. */
 export function copyWhole(path: string, to: string): void {
   const file = realpathSync(path)
   using gate = CopyGate.ofReader(file)
-  {
-    using _shared = gate?.shared()
-    using _held = againstEarlierRelease(file)
-    for (const beside of ["", "-wal", "-journal"]) {
-      if (beside === "" || existsSync(file + beside)) copyFileSync(file + beside, to + beside, COPY)
-    }
+  for (let tries = 1; !copyOnce(file, to, gate); tries++) {
+    for (const beside of ["", ...BESIDE]) rmSync(to + beside, { force: true })
+    if (tries === MOST_TRIES) throw new CosignerError("E-STO-034", { path, tries })
   }
   settle(to)
+}
+
+/** False: somebody wrote to the file meanwhile, as a node does that has waited long enough. */
+function copyOnce(file: string, to: string, gate: CopyGate | undefined): boolean {
+  using _shared = gate?.shared()
+  using _held = againstEarlierRelease(file)
+  const before = lastWriteOf(file)
+  copyFileSync(file, to, COPY)
+  for (const beside of BESIDE) {
+    if (existsSync(file + beside)) copyFileSync(file + beside, to + beside, COPY)
+  }
+  return lastWriteOf(file) === before
+}
+
+const lastWriteOf = (file: string): string => {
+  const { ino, size, mtimeNs } = statSync(file, { bigint: true })
+  return `${ino} ${size} ${mtimeNs}`
 }
 
 /** A node of an earlier release knows no gate: it waits for SQLite's own readers. Nothing where nobody commits in that way. */
@@ -96,7 +117,7 @@ function againstEarlierRelease(path: string): Disposable {
     db.query("SELECT count(*) FROM sqlite_schema").get()
   } catch (error) {
     // A commit that a crash cut off, which nobody may undo here: nobody commits either.
-    if (sqliteCode(error)?.startsWith("SQLITE_BUSY")) throw error
+    if (isBusy(error)) throw error
   }
   return held
 }
@@ -113,6 +134,6 @@ export function settle(path: string): void {
     }
   } finally {
     closeSync(fd)
-    for (const beside of ["-wal", "-journal"]) rmSync(path + beside, { force: true })
+    for (const beside of BESIDE) rmSync(path + beside, { force: true })
   }
 }

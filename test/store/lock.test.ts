@@ -164,6 +164,9 @@ test("a node keeps the file itself too: where its lock file was deleted another 
   Bun.spawnSync(["rm", `${folder.db}.lock`])
   expect(codeElsewhere(folder, false)).toBe("E-STO-016")
   expect(store.nextBoot()).toBe(1)
+  // the next step of that code: to end whoever has the file open, and to repeat
+  store.close()
+  expect(codeElsewhere(folder, false)).toBe("none")
 })
 
 test("files are for their owner alone, and nothing but the file and its locks is left", () => {

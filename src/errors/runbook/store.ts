@@ -67,7 +67,7 @@ export const storeGuides = {
   "E-STO-014": RIGHTS,
   "E-STO-015": DISK,
   "E-STO-016": guide(
-    ["a cosigner command hangs, stopped by a terminal", "an sqlite shell or a backup program holds the file"],
+    ["an sqlite shell or a backup program holds the file", "a second node works on it, and the lock file was deleted"],
     "`fuser -v secrets.db` names the process",
     "end that process; then repeat. Copy the database with `cosigner backup create`, or with `cp`, and not with SQLite",
     "the same command ends with 0",
@@ -95,6 +95,12 @@ export const storeGuides = {
     STARTS,
   ),
   "E-STO-029": DISK,
+  "E-STO-034": guide(
+    ["a cosigner command was stopped (Ctrl-Z) while it copied, so the node waits for no copy", "the disk is slow"],
+    "`fuser -v secrets.db.gate` names the node and whoever copies; `ps` shows state T for a stopped one",
+    "end the stopped command and repeat. Where a copy takes longer than 5 s, let the node make its backups itself (`[backup] interval`), or stop it for the command",
+    "the same command ends with 0",
+  ),
   "E-BAK-006": DAMAGED_BACKUP,
   "E-BAK-007": DAMAGED_BACKUP,
   "E-BAK-008": SPACE,
