@@ -43,7 +43,7 @@ export const cliCodes = {
     kind: "input",
     exit: EXIT.secrets,
     what: (d) => `the key file ${d.path} cannot be used: ${d.why}`,
-    next: "a key file is a regular file that only its owner may use: chmod 600 FILE (defaultMode: 0400 for a Kubernetes secret); where its mode cannot be set, --danger-allow-readable-key-file or [db] danger_allow_readable_key_file = true accepts it",
+    next: "a key file is a regular file that only its owner may use: chmod 600 FILE (a secret of Kubernetes goes in as the credential cosigner-password: docs/how-to/kubernetes.md); where its mode cannot be set, --danger-allow-readable-key-file or [db] danger_allow_readable_key_file = true accepts it",
   }),
   "E-CLI-008": entry({
     kind: "input",

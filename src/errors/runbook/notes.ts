@@ -5,7 +5,7 @@ export const NOTES: Readonly<Partial<Record<Code, string>>> = {
   "E-CLI-004":
     "A service has no terminal. Under systemd the password comes as the credential `cosigner-password`; in a container as a mounted file named by `--key-file`. A password in a variable or an argument is not supported: both can be read by others.",
   "E-CLI-007":
-    "The name is resolved once, and the open file and its folder are judged: links of a mounted volume are fine. Kubernetes secrets have mode 644 by default: set `defaultMode: 0400`, and only if that is impossible `danger_allow_readable_key_file`.",
+    "The name is resolved once, and the open file and its folder are judged: links of a mounted volume are fine. A mounted secret of Kubernetes belongs to root, and `fsGroup` adds its group to any mode: give the password as the credential `cosigner-password`, which may be readable ([Kubernetes](../how-to/kubernetes.md)).",
   "E-INT-004":
     "Either the path belongs to another chain, or WaaS asks for a chain that nobody meant to sign for. A transaction of a test network on a path of mainnet coins is the harmless case; the same the other way round is how funds are lost. Find out who chose the path before you widen [[intent.paths]].",
   "E-INT-005":
