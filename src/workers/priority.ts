@@ -16,6 +16,6 @@ export function giveWay(): void {
     const thread = Number(readlinkSync("/proc/thread-self").split("/").at(-1))
     setPriority(thread, Math.min(getPriority(thread) + LESS, LEAST))
   } catch {
-    // There is no /proc, or the system does not allow it.
+    // There is no /proc, or the system does not allow it: a filter of system calls without setpriority.
   }
 }

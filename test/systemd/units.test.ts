@@ -40,6 +40,17 @@ test("every service unsets the names that the runtime reads before our code does
   }
 })
 
+test("a node's service lets its session workers lower their priority, and no other service does", () => {
+  const filters = ["user/cosigner.service", ...SERVICES].map((name) => {
+    const unit = readFileSync(join(root, "systemd", name), "utf8")
+    return [...unit.matchAll(/^SystemCallFilter=(.*)$/gm)].map(([, filter]) => filter)
+  })
+  // a later line takes back what an earlier one forbade
+  const strict = ["@system-service", "~@resources @privileged"]
+  const node = [...strict, "setpriority"]
+  expect(filters).toEqual([node, node, strict, strict])
+})
+
 describe("install-service", () => {
   const image = join(folder, "image")
   beforeAll(async () => {
