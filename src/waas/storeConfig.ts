@@ -28,7 +28,12 @@ export const storeTable = tableOf("Where vaults, requests and tasks are kept. Em
   cert_path: pathOrNone("PEM of a client certificate."),
   key_path: pathOrNone("PEM of its private key, mode 600."),
   allow_plaintext: boolean(false, "Connects without TLS to another host than this one."),
-  connections: integer(2, 100, 8, "The most connections to it at one time, besides two for news between replicas."),
+  connections: integer(
+    2,
+    100,
+    8,
+    "The most connections to it at one time, besides three for news between replicas and for signs of life.",
+  ),
 })
 
 /** TLS with a verified certificate, but for this machine itself or where the operator says so. */

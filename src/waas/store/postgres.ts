@@ -7,6 +7,7 @@ import { SQL, type TransactionSQL } from "bun"
 import { CosignerError } from "../../errors.ts"
 import { sleep } from "../../sleep.ts"
 import type { Organisation } from "./model.ts"
+import { PostgresConnections } from "./postgresConnections.ts"
 import { asStoreError, isAway, isNotLetIn, NoAnswer, problemOf } from "./postgresErrors.ts"
 import { migratePostgres } from "./postgresSchema.ts"
 import { clientOptions, type PostgresSettings, shownStore } from "./postgresSettings.ts"
@@ -25,6 +26,13 @@ const EVERYBODYS: Filter = { where: "TRUE", values: [] }
 
 type Work<T> = (sql: SQL) => Promise<T>
 
+interface AskOptions {
+  /** How long it is asked again while the database is away. */
+  readonly limitMs: number
+  readonly answerMs?: number
+  readonly over?: PostgresConnections
+}
+
 export class Postgres implements SqlDatabase {
   readonly name: string
   readonly json = {
@@ -34,8 +42,11 @@ export class Postgres implements SqlDatabase {
       `json_array_elements_text(${column}::json -> '${field}') AS ${alias} (value)`,
   }
   readonly #options: Bun.SQL.PostgresOrMySQLOptions
-  #sql: SQL
   readonly #closing = new AbortController()
+  readonly #connections: PostgresConnections
+  /** Of one connection, for which no other work waits and which is left behind without disturbing any. */
+  readonly #heartbeat: PostgresConnections
+  #wasSilent = false
   /** What commits are known by; undefined: this process does not serve the store. */
   #replica: { readonly id: string; numbered: number } | undefined
   #commits: Promise<unknown> = Promise.resolve()
@@ -44,7 +55,8 @@ export class Postgres implements SqlDatabase {
   constructor(settings: PostgresSettings) {
     this.name = shownStore(settings)
     this.#options = clientOptions(settings)
-    this.#sql = new SQL(this.#options)
+    this.#connections = new PostgresConnections(this.#options, this.#closing.signal)
+    this.#heartbeat = new PostgresConnections({ ...this.#options, max: 1 }, this.#closing.signal)
   }
 
   /** From now on commits are this replica's, and fail with E-WAA-074 once it is declared dead. */
@@ -62,7 +74,22 @@ export class Postgres implements SqlDatabase {
   }
 
   async all<Row>(sql: string, values: readonly SqlValue[]): Promise<readonly Row[]> {
-    return this.#asked((client) => client.unsafe<Row[]>(numbered(sql), [...values]), READ_MS)
+    return this.#asked((client) => client.unsafe<Row[]>(numbered(sql), [...values]), { limitMs: READ_MS })
+  }
+
+  /** Shows that this process lives, over a connection of its own; known to have failed after `answerMs`. */
+  async heartbeat<Row>(sql: string, values: readonly SqlValue[], answerMs: number): Promise<readonly Row[]> {
+    const asking = { limitMs: 0, answerMs, over: this.#heartbeat }
+    try {
+      const rows = await this.#asked((client) => client.unsafe<Row[]>(numbered(sql), [...values]), asking)
+      // Answered on a new connection, and not on the one before: the older ones of other work hang as well.
+      if (this.#wasSilent) this.#connections.leave()
+      this.#wasSilent = false
+      return rows
+    } catch (error) {
+      if (error instanceof CosignerError && error.cause instanceof NoAnswer) this.#wasSilent = true
+      throw error
+    }
   }
 
   /** Once, whatever comes: some of it must not be done twice. */
@@ -70,7 +97,7 @@ export class Postgres implements SqlDatabase {
     return this.#asked(
       (client) =>
         client.begin(async (tx) => (await all(tx, statements)).map(({ count }: { readonly count: number }) => count)),
-      0,
+      { limitMs: 0 },
     )
   }
 
@@ -91,19 +118,22 @@ export class Postgres implements SqlDatabase {
 
   async close(): Promise<void> {
     this.giveUp()
-    await this.#sql.close({ timeout: 0 })
+    await Promise.all([this.#connections.close(), this.#heartbeat.close()])
   }
 
   /** Work on one connection of its own. */
   async reserved<T>(work: (connection: Awaited<ReturnType<SQL["reserve"]>>) => Promise<T>): Promise<T> {
-    return this.#asked(async (client) => {
-      const connection = await client.reserve()
-      try {
-        return await work(connection)
-      } finally {
-        connection.release()
-      }
-    }, 0)
+    return this.#asked(
+      async (client) => {
+        const connection = await client.reserve()
+        try {
+          return await work(connection)
+        } finally {
+          connection.release()
+        }
+      },
+      { limitMs: 0 },
+    )
   }
 
   /** A client of its own, for news: they need not be on a disk, and none of them waits for records. */
@@ -113,7 +143,7 @@ export class Postgres implements SqlDatabase {
   }
 
   async transaction<T>(work: (tx: TransactionSQL) => Promise<T>): Promise<T> {
-    return this.#asked((client) => client.begin(work), 0)
+    return this.#asked((client) => client.begin(work), { limitMs: 0 })
   }
 
   // ---- inside ------------------------------------------------------------------------------------------------------
@@ -131,16 +161,16 @@ export class Postgres implements SqlDatabase {
         client.begin(async (tx) => {
           if (await isTurn(tx, replica.id, number, this.name)) await all(tx, statements)
         }),
-      UNTIL_KNOWN,
+      { limitMs: UNTIL_KNOWN },
     )
   }
 
-  /** Asked again for `limitMs` while the database is away. Throws E-WAA-070, E-WAA-071. */
-  async #asked<T>(work: Work<T>, limitMs: number): Promise<T> {
+  /** Throws E-WAA-070, E-WAA-071. */
+  async #asked<T>(work: Work<T>, { limitMs, answerMs = ANSWER_MS, over = this.#connections }: AskOptions): Promise<T> {
     const startedAt = performance.now()
     for (let pauseMs = PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MOST_PAUSE_MS)) {
       try {
-        const found = await this.#within(work)
+        const found = await over.within(answerMs, work)
         this.#away = undefined
         return found
       } catch (error) {
@@ -152,34 +182,6 @@ export class Postgres implements SqlDatabase {
         await sleep(pauseMs, this.#closing.signal)
       }
     }
-  }
-
-  async #within<T>(work: Work<T>): Promise<T> {
-    const client = this.#sql
-    const { promise: late, reject } = Promise.withResolvers<never>()
-    const limit = setTimeout(() => reject(new NoAnswer(`no answer within ${ANSWER_MS / 1000} s`)), ANSWER_MS)
-    const giveUp = (): void => reject(new NoAnswer("this process stops"))
-    this.#closing.signal.addEventListener("abort", giveUp, { once: true })
-    const working = work(client)
-    try {
-      return await Promise.race([working, late])
-    } catch (error) {
-      // A connection on which nothing comes stays in the client's pool: all of them are left behind.
-      if (error instanceof NoAnswer) {
-        working.catch(() => {})
-        this.#replaced(client)
-      }
-      throw error
-    } finally {
-      clearTimeout(limit)
-      this.#closing.signal.removeEventListener("abort", giveUp)
-    }
-  }
-
-  #replaced(client: SQL): void {
-    if (this.#sql !== client || this.#closing.signal.aborted) return
-    this.#sql = new SQL(this.#options)
-    client.close({ timeout: 0 }).catch(() => {})
   }
 }
 

@@ -10,6 +10,8 @@ import type { Postgres } from "./postgres.ts"
 /** How often the store hears a replica, and after what silence others take its work over. By the database's clock alone. */
 const BEAT_MS = 1_000
 export const LEASE_MS = 5_000
+/** A beat without an answer, and the pauses before and after it, leave a second of the lease to the next one, on a new connection. */
+const ANSWER_MS = 2_000
 /**
  * After that much silence a process lets its nodes go. Not with the lease: they are linked to every process, those that take its work over
  * command them, and in an overload or an outage of the database they would all have to prove themselves again.
@@ -43,6 +45,8 @@ export interface ReplicaOptions {
   readonly log: Log
   /** The store has not heard this process for so long that it is of no use to nodes. */
   readonly onUnheard: () => void
+  /** Monotonic, ms. */
+  readonly clock?: () => number
 }
 
 /** The lowest first: it leads. */
@@ -80,11 +84,13 @@ const DECLARE_DEAD = `UPDATE replicas SET alive = FALSE WHERE id IN (
     FOR UPDATE SKIP LOCKED)
   RETURNING id`
 
+type ReplicaStore = Pick<Postgres, "name" | "heartbeat" | "all" | "commit">
+
 /** A process that has its number in the store (entering.ts). */
 export class LivingReplica implements Replica {
   readonly id: string
   readonly lost: Promise<CosignerError>
-  readonly #db: Postgres
+  readonly #db: ReplicaStore
   readonly #options: ReplicaOptions
   readonly #lose: (error: CosignerError) => void
   readonly #stopping = new AbortController()
@@ -93,13 +99,14 @@ export class LivingReplica implements Replica {
   readonly #looks: ((found: ReplicaLook) => Promise<void>)[] = []
   #looking: Promise<void> | undefined
   #living: readonly string[]
-  #heardAt = performance.now()
+  readonly #clock: () => number
+  #heardAt: number
   /** Since when the store has heard this process without a gap. */
-  #steadySince = performance.now()
+  #steadySince: number
   #isUnheard = false
 
   constructor(
-    db: Postgres,
+    db: ReplicaStore,
     { id, living }: { readonly id: string; readonly living: readonly string[] },
     options: ReplicaOptions,
   ) {
@@ -107,6 +114,9 @@ export class LivingReplica implements Replica {
     this.#db = db
     this.#options = options
     this.#living = living
+    this.#clock = options.clock ?? (() => performance.now())
+    this.#heardAt = this.#clock()
+    this.#steadySince = this.#heardAt
     const { promise, resolve } = Promise.withResolvers<CosignerError>()
     this.lost = promise
     this.#lose = resolve
@@ -120,7 +130,7 @@ export class LivingReplica implements Replica {
   }
 
   isHeard(): boolean {
-    return !this.#stopping.signal.aborted && performance.now() <= this.#heardAt + LEASE_MS
+    return !this.#stopping.signal.aborted && this.#clock() <= this.#heardAt + LEASE_MS
   }
 
   onLook(work: (found: ReplicaLook) => Promise<void>): void {
@@ -147,7 +157,7 @@ export class LivingReplica implements Replica {
   // ---- inside ------------------------------------------------------------------------------------------------------
 
   #watch(): void {
-    const isUnheard = performance.now() > this.#heardAt + LET_GO_MS
+    const isUnheard = this.#clock() > this.#heardAt + LET_GO_MS
     if (isUnheard && !this.#isUnheard) this.#options.onUnheard()
     this.#isUnheard = isUnheard
   }
@@ -159,8 +169,8 @@ export class LivingReplica implements Replica {
       if (signal.aborted) return
       try {
         const sql = "UPDATE replicas SET seen = clock_timestamp() WHERE id = ? AND alive RETURNING id"
-        const askedAt = performance.now()
-        if ((await this.#db.all(sql, [this.id])).length === 0) {
+        const askedAt = this.#clock()
+        if ((await this.#db.heartbeat(sql, [this.id], ANSWER_MS)).length === 0) {
           this.#lose(new CosignerError("E-WAA-074", { store: this.#db.name }))
           return
         }
@@ -192,7 +202,7 @@ export class LivingReplica implements Replica {
    * comes back first would declare all others dead.
    */
   async #declareDead(): Promise<readonly string[]> {
-    if (performance.now() < this.#steadySince + LEASE_MS) return []
+    if (this.#clock() < this.#steadySince + LEASE_MS) return []
     const rows = await this.#db.all<{ readonly id: string }>(DECLARE_DEAD, [this.id, LEASE_MS / 1000])
     for (const { id } of rows) this.#options.log.warn("A WaaS of this store is not heard any more", { replica: id })
     return rows.map(({ id }) => id)

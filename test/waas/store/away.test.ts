@@ -6,8 +6,10 @@ import { silentLog } from "../../../src/log.ts"
 import { readConfig } from "../../../src/waas/config.ts"
 import { waasInit, waasKeyList } from "../../../src/waas/keys.ts"
 import { startWaas } from "../../../src/waas/server.ts"
+import { Postgres } from "../../../src/waas/store/postgres.ts"
 import { freePort } from "../../support/freePort.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
+import { postgresSettings } from "../../support/waas.ts"
 
 test("a start and a command say that the database is away", async () => {
   using folder = temporaryFolder("away")
@@ -17,6 +19,32 @@ test("a start and a command say that the database is away", async () => {
   const away = { code: "E-WAA-070", message: expect.not.stringContaining("hush") }
   await expect(startWaas(readConfig(files), files, silentLog, new AbortController().signal)).rejects.toMatchObject(away)
   await expect(waasKeyList(files.dir)).rejects.toMatchObject(away)
+})
+
+test("a sign of life that is not answered is known to have failed in its time, and the next one takes another connection", async () => {
+  let connections = 0
+  // As a network that drops everything: no connection ends, and nothing comes.
+  using server = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      open() {
+        connections++
+      },
+      data() {},
+    },
+  })
+  const db = new Postgres(postgresSettings(`postgres://waas@127.0.0.1:${server.port}/waas`))
+  const other = db.all("SELECT 1", [])
+  other.catch(() => {})
+  for (let beat = 1; beat <= 2; beat++) {
+    const answer = db.heartbeat("SELECT 1", [], 20)
+    await expect(answer).rejects.toMatchObject({ code: "E-WAA-070", message: expect.stringContaining("0.02 s") })
+  }
+  while (connections < 3) await new Promise((resolve) => setImmediate(resolve))
+  // What hangs on other connections is in nobody's way, and has its own time.
+  expect(await Promise.race([other, "hangs"])).toBe("hangs")
+  await db.close()
 })
 
 test("what the client needs and cannot use is said by its key, and why", async () => {

@@ -193,7 +193,7 @@ describe.skipIf(whyNoPostgres !== undefined)("Postgres", () => {
     expect(found.items).toEqual([])
   }, 60_000)
 
-  test("a process that the store has not heard for the lease says so, and is heard again", async () => {
+  test("a process that the store has not heard for 30 s says so, and is heard again", async () => {
     using own = startPostgres(["fsync=off"])
     await using db = await disposable(openPostgres(postgresSettings(await own.database()), organisation))
     const unheard = Promise.withResolvers<void>()

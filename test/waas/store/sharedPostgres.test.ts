@@ -148,6 +148,25 @@ describe.skipIf(whyNoPostgres !== undefined)("several processes on one Postgres"
     await hanging.close()
   }, 60_000)
 
+  test("nobody is declared dead whose connection hangs, nor one with no connection to spare", async () => {
+    const url = await server().database()
+    using proxy = await lossyProxy(server().port)
+    await using a = await started(url, "a", { port: proxy.port, connections: 2 })
+    await using b = await started(url, "b")
+    // Until b has been heard for so long that it may declare others dead.
+    await Bun.sleep(LEASE_MS + 500)
+    proxy.hang()
+    const hungAt = performance.now()
+    // Long before its own time is over: what hangs is found out by the sign of life.
+    await a.store.commit([put(task("t", "r"))])
+    expect(performance.now() - hungAt).toBeLessThan(LEASE_MS)
+    await Bun.sleep(LEASE_MS)
+    expect([a.replica.isHeard(), b.shared.living()]).toEqual([true, 2])
+    const busy = ["SELECT pg_sleep(8)", "SELECT pg_sleep(8)"].map((sql) => a.db.write([{ sql, values: [] }]))
+    await Promise.all(busy.map((work) => work.catch(() => {})))
+    expect([a.replica.isHeard(), b.shared.living()]).toEqual([true, 2])
+  }, 60_000)
+
   test("others are looked after while the row of a silent one is locked", async () => {
     const url = await server().database()
     await using a = await started(url, "a")
