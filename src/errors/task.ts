@@ -115,7 +115,7 @@ export const taskCodes = {
     kind: "fault",
     exit: EXIT.refused,
     what: (d) => `the task could not be carried on: ${d.reason}`,
-    next: "the log of this node has the details; check the store with: cosigner doctor",
+    next: "the log of this node has the details: keep it and report it",
   }),
   "E-TSK-021": entry<{ readonly groupId: string; readonly createdMs: number }>({
     kind: "input",

@@ -13,6 +13,7 @@ import { statementOf } from "../mpc/statement.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import type { Task } from "../wire/task.ts"
 import { type CheckLocks, type OpenChecks, openChecks } from "./checks.ts"
+import { isStoreFault, storeFault } from "./endings.ts"
 import { frozenError, groupsOf } from "./freeze.ts"
 import { releaseRefusal } from "./hold.ts"
 import { type AttemptStart, type Plan, type Refusal, refuse } from "./plan.ts"
@@ -30,6 +31,8 @@ export interface EndedAttempt {
   readonly refused: Refusal | undefined
   /** The session that is to be closed with the task's result, in one commit; undefined where its row is closed, or was never made. */
   readonly closing: Bytes | undefined
+  /** Closes its row, which the store refused: to be called before the task goes on. Otherwise the next start counts it as crashed. */
+  readonly unclosed?: () => Promise<void>
 }
 
 interface AttemptEvents {
@@ -52,8 +55,18 @@ export function beginAttempt(
   let sid: Bytes | undefined
   let beginning: Promise<void> | undefined
   let refused: Refusal | undefined
+  const { record, ...others } = sessionIo(task, plan, ports, checks, on.ban)
   const io: HostIo = {
-    ...sessionIo(task, plan, ports, checks, on.ban),
+    ...others,
+    record: async (what) => {
+      try {
+        await record(what)
+      } catch (error) {
+        // What is not on the disk does not leave; the session ends, and WaaS learns whose disk it was.
+        if (isStoreFault(error)) refused = storeFault(error)
+        throw error
+      }
+    },
     begin: (begun) => {
       const row = rowOf(begun, task.task_id, attempt, plan, ports)
       beginning = begin(row, task, plan, start, ports).then((why) => {
@@ -73,11 +86,22 @@ export function beginAttempt(
       // A verdict is a BAN or a "checked"; only a host that broke down leaves a check without one.
       const unproven = ending.kind === "crashed" ? checks.open() : []
       if (ending.kind === "done") return { ending, refused, closing: sid }
-      if (sid !== undefined) await ports.journal.endSession(sid, ending.kind, ports.now(), unproven)
-      for (const peer of unproven) {
-        ports.log.warn("an unproven check was counted against a peer", { task: task.task_id, peer: nodeIdOf(peer) })
+      const ofSession = sid
+      if (ofSession === undefined) return { ending, refused, closing: undefined }
+      const close = async (): Promise<void> => {
+        await ports.journal.endSession(ofSession, ending.kind, ports.now(), unproven)
+        for (const peer of unproven) {
+          ports.log.warn("an unproven check was counted against a peer", { task: task.task_id, peer: nodeIdOf(peer) })
+        }
       }
-      return { ending, refused, closing: undefined }
+      try {
+        await close()
+        return { ending, refused, closing: undefined }
+      } catch (error) {
+        if (!isStoreFault(error)) throw error
+        checks.lost()
+        return { ending, refused: storeFault(error), closing: undefined, unclosed: close }
+      }
     })
     .catch((error: unknown) => {
       checks.lost()
@@ -106,6 +130,7 @@ async function begin(
     return undefined
   } catch (error) {
     if (isCode(error, "E-TSK-030")) return refuse(error.code, error.data)
+    if (isStoreFault(error)) return storeFault(error)
     throw error
   }
 }

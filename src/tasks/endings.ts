@@ -40,11 +40,11 @@ export const late = ({ deadline_ms: deadlineMs }: Pick<Task, "deadline_ms">): Re
 /** The store has no record of the task and takes none: not now, which is not no. */
 export function tellLater(
   { task_id: taskId, type }: Task,
-  { digest }: Pick<TaskRecord, "digest">,
-  { code, message }: CosignerError,
+  digest: string,
+  error: CosignerError,
   { unrecorded, send }: Pick<TaskPorts, "unrecorded" | "send">,
 ): void {
-  const why = refuse("E-TSK-048", { why: `${code} ${message}` })
+  const why = storeFault(error)
   unrecorded(type, why.code, digest)
   send({ kind: "later", taskId, digest, type, ...why })
 }
@@ -66,6 +66,16 @@ export function whyNot(ending: Exclude<Ending, { kind: "done" }>, attempt: numbe
   }
 }
 
-/** The store could not read or write; everything else that is thrown has another cause. */
+/**
+ * The disk or the file failed, which may pass; everything else that is thrown has another cause. A session id that was used before is
+ * none: the next attempt has another one.
+ */
 export const isStoreFault = (error: unknown): error is CosignerError =>
-  error instanceof CosignerError && error.code.startsWith("E-STO-")
+  error instanceof CosignerError &&
+  error.kind === "fault" &&
+  error.code.startsWith("E-STO-") &&
+  error.code !== "E-STO-024"
+
+/** What it means for a task: not now, which is not no. */
+export const storeFault = (error: unknown): Refusal =>
+  refuse("E-TSK-048", { why: error instanceof CosignerError ? `${error.code} ${error.message}` : "its store failed" })

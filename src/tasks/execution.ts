@@ -8,29 +8,29 @@ import type { Problem as IntentProblem } from "../intent/reading.ts"
 import type { PartyId } from "../keys/party.ts"
 import { senderOf } from "../mpc/envelope.ts"
 import type { Verdict } from "../policy/verdict.ts"
-import type { TaskOutcome } from "../wire/frames.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import type { StartTerms } from "../wire/signed.ts"
 import type { Task } from "../wire/task.ts"
-import { eventsOfEnd, eventsOfVerdict, shownIntents } from "./announced.ts"
+import { eventsOfVerdict, shownIntents } from "./announced.ts"
 import { type Attempt, beginAttempt, type EndedAttempt } from "./attempt.ts"
 import type { CheckLocks } from "./checks.ts"
 import { Consent } from "./consent.ts"
 import { askEverybody, decideAnew } from "./decision.ts"
 import { EarlyEnvelopes } from "./early.ts"
-import { isStoreFault, late, resumed, tellEnd, tellLater, unlessSigned, whyNot } from "./endings.ts"
+import { isStoreFault, late, resumed, storeFault, tellEnd, tellLater, whyNot } from "./endings.ts"
 import { holdDecision, releaseRefusal } from "./hold.ts"
 import { type Intents, isAsApproved, isUnread, NO_INTENTS, unreadDecision } from "./intents.ts"
 import { certified, intentsFor, madeOutcome, planOf } from "./kinds.ts"
 import { type CommandMailbox, mailbox } from "./mailbox.ts"
-import { type AttemptStart, isRefusal, type LonePlan, type Plan, type Refusal, refuse } from "./plan.ts"
-import { type Alarm, type Finish, isFinal, type TaskPorts, type TaskRecord } from "./ports.ts"
+import { type AttemptStart, isRefusal, type LonePlan, type Plan, refuse } from "./plan.ts"
+import { type Alarm, isFinal, type TaskPorts, type TaskRecord } from "./ports.ts"
 import { Postponement } from "./postponement.ts"
 import { attemptEnded, reportOf } from "./report.ts"
 import { SessionInbox } from "./senderQuota.ts"
-import { fired, onFired } from "./signals.ts"
+import { onFired } from "./signals.ts"
 import { amongSigners, planOfSigners, unableFor } from "./signers.ts"
 import { retireBefore } from "./succession.ts"
+import { pause, TaskEnd } from "./taskEnd.ts"
 
 type TaskCommand =
   | { readonly kind: "start"; readonly attempt: number; readonly terms: StartTerms | undefined }
@@ -42,9 +42,6 @@ interface Running {
   readonly plan: Plan
   readonly inbox: SessionInbox
 }
-
-/** How long after a failure of the store the end of a task is tried to be recorded again. */
-const RECORD_AGAIN_MS = 5_000
 
 export class TaskExecution {
   readonly task: Task
@@ -71,8 +68,7 @@ export class TaskExecution {
   #running: Running | undefined
   /** What the payloads of the task do, once they are read. */
   #intents: Intents = NO_INTENTS
-  /** The task has its result, whether or not the store has it yet: from then on it can come to no other end. */
-  #result: (() => Promise<void>) | undefined
+  readonly #end: TaskEnd
 
   /** Begins at once. `answered`: what the callback servers said, where they were asked before the claim (admissionDecision.ts). */
   constructor(
@@ -93,6 +89,7 @@ export class TaskExecution {
       this.#vetoed = reason
       this.#cancelled.abort(reason)
     })
+    this.#end = new TaskEnd(task, ports, () => this.#intents)
     this.#postponement = new Postponement(task, claimed.digest, ports)
     this.#asked = claimed.attempt
     this.#begunLast = claimed.attempt
@@ -164,9 +161,9 @@ export class TaskExecution {
 
   async #run(): Promise<void> {
     const made = madeOutcome(this.task, this.#ports)
-    if (made !== undefined) return this.#complete(() => made)
+    if (made !== undefined) return this.#end.complete(() => made)
     const plan = planOf(this.task, this.#ports)
-    if (isRefusal(plan)) return this.#fail(plan)
+    if (isRefusal(plan)) return this.#end.fail(plan)
     if (this.#isStopped()) return this.#finishStopped()
     const reading = intentsFor(this.task, plan, this.#ports)
     // Most tasks have no payload, and go on in the same turn.
@@ -177,6 +174,7 @@ export class TaskExecution {
     }
     const decide = (): Promise<TaskRecord> => this.#decide(plan, read)
     const decided = this.#claimed.state === "claimed" && (await this.#postponement.decided(decide, this.#stop))
+    if (decided === "forsaken") return
     const record = decided || this.#claimed
     if (!isFinal(record.state) && this.#isStopped()) return this.#finishStopped()
     this.#ports.send(resumed(record) ?? reportOf(record))
@@ -188,7 +186,7 @@ export class TaskExecution {
       })
     }
     if (!isFinal(record.state) && (isUnread(read) || !isAsApproved(this.task, record.verdict, read))) {
-      return this.#fail(refuse("E-TSK-039", {}))
+      return this.#end.fail(refuse("E-TSK-039", {}))
     }
     await this.#attempts(record)
   }
@@ -217,24 +215,42 @@ export class TaskExecution {
     for (;;) {
       const command = await this.#commands.next(this.#stop)
       if (command === undefined || this.#isStopped()) return this.#finishStopped()
-      if (command.kind === "certificate") {
-        const outcome = certified(this.task, command.acks, this.#ports) ?? madeOutcome(this.task, this.#ports)
-        if (outcome !== undefined) return this.#complete(() => outcome)
-        continue
+      try {
+        if (await this.#obey(command, record)) return
+        record = this.#ports.journal.get(this.task.task_id) ?? record
+      } catch (error) {
+        // Whatever is not on the disk has not left, and what is there stands: the task goes on from that.
+        if (!isStoreFault(error) || this.#end.isKnown) throw error
+        await this.#putOff(command, record, error)
       }
-      if (command.attempt <= record.attempt) {
-        const why = refuse("E-TSK-019", { attempt: command.attempt, highest: record.attempt })
-        this.#ports.send(attemptEnded(record, why))
-        continue
-      }
-      const unable = unableFor(this.task, command.terms, this.#ports)
-      if (unable !== undefined) {
-        this.#ports.send({ ...attemptEnded(record, unable), attempt: command.attempt })
-        continue
-      }
-      if (await this.#attempt(command.attempt, command.terms)) return
-      record = this.#ports.journal.get(this.task.task_id) ?? record
     }
+  }
+
+  /** Whether the task is over. */
+  async #obey(command: TaskCommand, record: TaskRecord): Promise<boolean> {
+    if (command.kind === "certificate") {
+      const outcome = certified(this.task, command.acks, this.#ports) ?? madeOutcome(this.task, this.#ports)
+      if (outcome !== undefined) await this.#end.complete(() => outcome)
+      return outcome !== undefined
+    }
+    if (command.attempt <= record.attempt) {
+      const why = refuse("E-TSK-019", { attempt: command.attempt, highest: record.attempt })
+      this.#ports.send(attemptEnded(record, why))
+      return false
+    }
+    const unable = unableFor(this.task, command.terms, this.#ports)
+    if (unable === undefined) return this.#attempt(command.attempt, command.terms)
+    this.#ports.send({ ...attemptEnded(record, unable), attempt: command.attempt })
+    return false
+  }
+
+  /** The store failed: WaaS may begin another attempt, with others. A certificate WaaS need not say again: it is tried again here. */
+  async #putOff(command: TaskCommand, record: TaskRecord, error: CosignerError): Promise<void> {
+    const why = storeFault(error)
+    this.#ports.log.warn("a step of a task was put off", { task: this.task.task_id, ...why })
+    if (command.kind === "start") return this.#ports.send({ ...attemptEnded(record, why), attempt: command.attempt })
+    await pause(this.#ports, this.#stop)
+    this.#commands.put(command)
   }
 
   /** Whether the task is over. */
@@ -244,11 +260,12 @@ export class TaskExecution {
     if (isRefusal(plan)) {
       // With other signers it may be begun.
       const isOver = terms?.signers === undefined
-      if (isOver) await this.#fail(plan)
+      if (isOver) await this.#end.fail(plan)
       else this.#ports.send({ ...attemptEnded(this.#record(), plan), attempt: number })
       return isOver
     }
     if (plan.kind === "alone") return this.#alone(number, plan)
+    await this.#end.closeLast()
     const presented = this.#consent.presented()
     const start: AttemptStart = { attempt: number, terms, intents: this.#intents, presented }
     const attempt = beginAttempt(task, start, plan, this.#ports, this.#locks, {
@@ -278,7 +295,7 @@ export class TaskExecution {
       return false
     }
     const outcome = plan.outcome()
-    await this.#complete(() => outcome)
+    await this.#end.complete(() => outcome)
     return true
   }
 
@@ -293,10 +310,12 @@ export class TaskExecution {
   }
 
   /** Whether the task is over. */
-  async #settle({ ending, refused, closing }: EndedAttempt, number: number, plan: Plan): Promise<boolean> {
+  async #settle(ended: EndedAttempt, number: number, plan: Plan): Promise<boolean> {
+    const { ending, refused, closing } = ended
+    this.#end.leaveOpen(ended.unclosed)
     if (ending.kind === "done") {
       const { result } = ending
-      await this.#complete(() => plan.outcome(result), closing)
+      await this.#end.complete(() => plan.outcome(result), closing)
       // A signature of this epoch with a part of ours: the shares that came before it are not needed again (threshold.md 6.4).
       if (plan.kind === "sign" && plan.group !== undefined) retireBefore(plan.group, this.#ports)
       return true
@@ -306,7 +325,9 @@ export class TaskExecution {
       return true
     }
     if (ending.kind === "blamed" && ending.blame.kind !== "SESSION") {
-      await this.#fail(refuse("E-TSK-015", { kind: ending.blame.kind, parties: ending.blame.parties.map(nodeIdOf) }))
+      await this.#end.fail(
+        refuse("E-TSK-015", { kind: ending.blame.kind, parties: ending.blame.parties.map(nodeIdOf) }),
+      )
       return true
     }
     const why = refused ?? releaseRefusal(this.task, this.#ports) ?? whyNot(ending, number)
@@ -318,37 +339,6 @@ export class TaskExecution {
 
   // ---- endings -----------------------------------------------------------------------------------------------------
 
-  /** Records the result; should the store not take it, #broken tries again for as long as the process lives. */
-  #complete(outcome: () => TaskOutcome, closing?: Bytes): Promise<void> {
-    this.#result = () => this.#finish({ state: "completed", outcome: outcome() }, closing)
-    return this.#result()
-  }
-
-  async #finish(asked: Finish, closing?: Bytes): Promise<void> {
-    const end = this.#trueEnd(asked)
-    const { journal, now } = this.#ports
-    const record = await journal.finish(
-      this.task.task_id,
-      end,
-      now(),
-      eventsOfEnd(this.#ports, this.task, this.#intents, end),
-      closing,
-    )
-    tellEnd(record, this.#ports)
-    this.#ports.send(reportOf(record))
-  }
-
-  /** No end hides a result: neither an epoch that was certified before it was journalled, nor a share that has left. */
-  #trueEnd(asked: Finish): Finish {
-    if (asked.state === "completed") return asked
-    const outcome = madeOutcome(this.task, this.#ports)
-    return outcome === undefined ? unlessSigned(this.#record(), asked) : { state: "completed", outcome }
-  }
-
-  #fail(why: Refusal): Promise<void> {
-    return this.#finish({ state: "failed", ...why })
-  }
-
   /** By the clock itself too: after a sleep of the machine an alarm may be late, and an approval must not outlive its deadline. */
   #isStopped(): boolean {
     return this.#stop.aborted || this.#ports.now() >= this.task.deadline_ms
@@ -357,36 +347,20 @@ export class TaskExecution {
   /** The ending that a fired stop asks for; none when the node merely goes down. */
   async #finishStopped(): Promise<void> {
     if (this.#suspended.signal.aborted) return
-    if (this.#vetoed !== undefined) return this.#fail(refuse("E-APR-002", { reason: this.#vetoed }))
-    if (!this.#cancelled.signal.aborted) return this.#fail(this.#consent.late() ?? late(this.task))
+    if (this.#vetoed !== undefined) return this.#end.fail(refuse("E-APR-002", { reason: this.#vetoed }))
+    if (!this.#cancelled.signal.aborted) return this.#end.fail(this.#consent.late() ?? late(this.task))
     const reason = String(this.#cancelled.signal.reason)
-    await this.#finish({ state: "cancelled", ...refuse("E-TSK-005", { reason }) })
+    await this.#end.as(() => ({ state: "cancelled", ...refuse("E-TSK-005", { reason }) }))
   }
 
-  /**
-   * Ends the task as soon as the store lets it: a disk that is full now has room later, and no task stays without an end. One
-   * that has its result ends with that, however long it takes: a signature that exists is never reported as failed.
-   */
+  /** A defect ends the task; a fault of the store gives back a claim that is not on the disk: WaaS may ask other nodes. */
   async #broken(error: unknown): Promise<void> {
-    const { log, now, alarm, journal } = this.#ports
+    const { log, journal } = this.#ports
     log.error("task stopped", { task: this.task.task_id, ...codeField(error), error: errorText(error) })
-    // The disk has no record of the task, and takes none: the task has not ended, and WaaS may ask other nodes without waiting for this one.
     if (isStoreFault(error) && journal.forsake(this.task.task_id))
-      return tellLater(this.task, this.#claimed, error, this.#ports)
-    const why = refuse("E-TSK-020", { reason: error instanceof CosignerError ? error.code : "an internal error" })
-    while (!this.#suspended.signal.aborted) {
-      try {
-        if (isFinal(this.#record().state)) return
-        await (this.#result === undefined ? this.#fail(why) : this.#result())
-        return
-      } catch (again) {
-        // What cannot become an outcome never will; nothing but the store gets better by itself.
-        if (!(again instanceof CosignerError)) this.#result = undefined
-        log.warn("the end of a task could not be recorded", { task: this.task.task_id, error: errorText(again) })
-        using later = alarm(now() + RECORD_AGAIN_MS)
-        await fired(AbortSignal.any([later.signal, this.#suspended.signal]))
-      }
-    }
+      return tellLater(this.task, this.#claimed.digest, error, this.#ports)
+    const reason = error instanceof CosignerError ? error.code : "an internal error"
+    await this.#end.anyhow(refuse("E-TSK-020", { reason }), this.#suspended.signal)
   }
 
   #record(): TaskRecord {

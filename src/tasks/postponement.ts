@@ -1,20 +1,23 @@
 /**
- * A decision that a wrong clock puts off. WaaS hears *later*. The task stays open until WaaS asks for it again and it is decided, or
- * until its deadline or a cancel ends it.
+ * A decision that a wrong clock or a fault of the store puts off. WaaS hears *later*. The task stays open until WaaS asks for it again
+ * and it is decided, or until its deadline or a cancel ends it.
  */
-import { CosignerError } from "../errors.ts"
+import { type CosignerError, isCode } from "../errors.ts"
 import type { Task } from "../wire/task.ts"
-import { refusalOf } from "./plan.ts"
+import { isStoreFault, storeFault, tellLater } from "./endings.ts"
+import { type Refusal, refusalOf } from "./plan.ts"
 import type { TaskPorts, TaskRecord } from "./ports.ts"
 import { fired } from "./signals.ts"
+
+type PostponementPorts = Pick<TaskPorts, "send" | "log" | "journal" | "unrecorded">
 
 export class Postponement {
   readonly #task: Task
   readonly #digest: string
-  readonly #ports: Pick<TaskPorts, "send" | "log">
+  readonly #ports: PostponementPorts
   #again: AbortController | undefined
 
-  constructor(task: Task, digest: string, ports: Pick<TaskPorts, "send" | "log">) {
+  constructor(task: Task, digest: string, ports: PostponementPorts) {
     this.#task = task
     this.#digest = digest
     this.#ports = ports
@@ -25,15 +28,19 @@ export class Postponement {
     this.#again?.abort()
   }
 
-  /** What `decide` comes to, tried again as often as it throws E-TSK-045; undefined where `stop` fires meanwhile. */
-  async decided(decide: () => Promise<TaskRecord>, stop: AbortSignal): Promise<TaskRecord | undefined> {
+  /**
+   * What `decide` comes to, tried again as often as it throws E-TSK-045 or a fault of the store; undefined where `stop` fires meanwhile.
+   * "forsaken": not even the claim is on the disk, so nothing is kept of the task, and it comes again as a new one.
+   */
+  async decided(decide: () => Promise<TaskRecord>, stop: AbortSignal): Promise<TaskRecord | "forsaken" | undefined> {
     while (!stop.aborted) {
       try {
         return await decide()
       } catch (error) {
-        if (!(error instanceof CosignerError && error.code === "E-TSK-045")) throw error
+        if (isStoreFault(error) && this.#isForsaken(error)) return "forsaken"
+        if (!(isStoreFault(error) || isCode(error, "E-TSK-045"))) throw error
         this.#again = new AbortController()
-        this.#tell(error)
+        this.#tell(isStoreFault(error) ? storeFault(error) : refusalOf(error))
         await fired(AbortSignal.any([stop, this.#again.signal]))
         this.#again = undefined
       }
@@ -41,9 +48,14 @@ export class Postponement {
     return undefined
   }
 
-  #tell(error: CosignerError): void {
+  #isForsaken(error: CosignerError): boolean {
+    if (!this.#ports.journal.forsake(this.#task.task_id)) return false
+    tellLater(this.#task, this.#digest, error, this.#ports)
+    return true
+  }
+
+  #tell({ code, reason }: Refusal): void {
     const { task_id: taskId, type } = this.#task
-    const { code, reason } = refusalOf(error)
     this.#ports.log.warn("the decision on a task was put off", { task: taskId, code, reason })
     this.#ports.send({ kind: "later", taskId, digest: this.#digest, type, code, reason })
   }

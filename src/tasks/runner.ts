@@ -3,7 +3,7 @@
  * execution they belong to. What a task does is execution.ts's.
  */
 import { type Bytes, fromHex } from "../bytes.ts"
-import { CosignerError, errorText } from "../errors.ts"
+import { errorText } from "../errors.ts"
 import { encodeGroupPublic } from "../keys/groupCodec.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Verdict } from "../policy/verdict.ts"
@@ -15,7 +15,7 @@ import { Admission } from "./admission.ts"
 import { decideFirst } from "./admissionDecision.ts"
 import { checkLocks } from "./checks.ts"
 import { retireByCheckups } from "./checkups.ts"
-import { unlessSigned } from "./endings.ts"
+import { storeFault, unlessSigned } from "./endings.ts"
 import { TaskExecution } from "./execution.ts"
 import { holdRefusal } from "./hold.ts"
 import { certified } from "./kinds.ts"
@@ -189,8 +189,7 @@ class Runner implements TaskRunner {
       if (known !== undefined || !this.#isUnwelcome(task, signed, digest)) this.#claim(task, signed, digest)
     } catch (error) {
       // A disk that is full, say: that is no refusal, and WaaS need not wait for this node to learn it.
-      const why = error instanceof CosignerError ? `${error.code} ${error.message}` : "its store failed"
-      this.#later(task, digest, refuse("E-TSK-048", { why }))
+      this.#later(task, digest, storeFault(error))
       throw error
     }
   }
@@ -258,6 +257,7 @@ class Runner implements TaskRunner {
       .catch((error: unknown) => {
         done()
         this.#log.say("error", "a task could not be decided", { task: task.task_id, error: errorText(error) })
+        this.#later(task, digest, storeFault(error))
       })
     this.#pending.set(task.task_id, { digest, stop, over })
   }

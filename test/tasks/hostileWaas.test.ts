@@ -22,6 +22,7 @@ import { encodeStart, signDocument, signerOf } from "../../src/wire/signed.ts"
 import { encodeTask, type KeyGenTask, type KeySignTask, type Task, taskDigest } from "../../src/wire/task.ts"
 import { onThisThread } from "../support/encodedSpec.ts"
 import { approved, type World, world } from "./fakes.ts"
+import { full } from "./scenario.ts"
 
 type Report = Extract<FromNode, { kind: "report" }>
 
@@ -365,7 +366,16 @@ test("acks withheld from one node: it holds the key prepared and does not sign; 
   third!.tasks.onFrame({ kind: "certificate", taskId: task.task_id, acks: acks.slice(1) })
   await scenario.settle()
   expect(third!.world.groups[0]?.status).toBe("PREPARED")
+
+  // Its disk is full as the certificate comes: it is tried again, and said once.
+  const { groups } = third!.world.ports
+  const { activate } = groups
+  Object.assign(groups, { activate: full })
   third!.tasks.onFrame({ kind: "certificate", taskId: task.task_id, acks })
+  await scenario.settle()
+  expect(third!.world.groups[0]?.status).toBe("PREPARED")
+  Object.assign(groups, { activate })
+  third!.world.advance(5_000)
   await scenario.settle()
   expect(third!.world.groups[0]?.status).toBe("ACTIVE")
   expect(scenario.reports(task.task_id)[2]).toMatchObject({ status: 190, outcome: { certificate: acks.map(toHex) } })

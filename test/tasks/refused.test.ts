@@ -9,7 +9,7 @@ import { createTasks, type TaskRunner } from "../../src/tasks/runner.ts"
 import type { KeySignTask } from "../../src/wire/task.ts"
 import { logTo } from "../support/logTo.ts"
 import { approved, rejected, type World, world } from "./fakes.ts"
-import { approve, ask, cancel, group, keysign, self, signed, start, stranger, turn, waas } from "./scenario.ts"
+import { approve, ask, cancel, full, group, keysign, self, signed, start, stranger, turn, waas } from "./scenario.ts"
 
 const DAY_MS = 86_400_000
 
@@ -163,6 +163,19 @@ test("tasks that are being decided count as open, and end with the node", async 
   await turn()
   expect(w.sent.at(-1)).toMatchObject({ kind: "later", code: "E-TSK-048" })
   expect([tasks.open(), w.records.size]).toEqual([0, size])
+})
+
+test("such a task that cannot be claimed, because the disk is full by then, is put off", async () => {
+  const { w, tasks } = await flooded()
+  w.evaluate = () => ({ verdict: approved, debits: [] })
+  const task = another(w)
+  ask(tasks, task)
+  await turn()
+  Object.assign(w.ports.journal, { claim: full })
+  w.asked[0]?.answer(approved)
+  await turn()
+  expect(w.sent.at(-1)).toMatchObject({ kind: "later", taskId: task.task_id, code: "E-TSK-048" })
+  expect(tasks.open()).toBe(0)
 })
 
 test("once there is room again, a refusal is recorded again, also of a task that was refused without a record", async () => {

@@ -95,7 +95,7 @@ test("whatever ends a task after a share has left, the end says so, to WaaS and 
       "E-TSK-020",
       170,
       ({ w, session }) => {
-        Object.assign(w.ports.journal, { endSession: full })
+        Object.assign(w.ports.journal, { endSession: () => Promise.reject(new TypeError("a defect")) })
         session.end({ kind: "deadline" })
       },
     ],

@@ -30,10 +30,10 @@ export const taskGuides = {
     LATER,
   ),
   "E-TSK-020": guide(
-    ["the store failed in the middle of a task", "a defect"],
-    "E-STO or E-STA-010 in the log just before is the first",
-    "repair the store; open tasks go on after that, or after a restart. Without a store error keep the log and report it",
-    "the task ends, and `cosigner doctor` has no failure",
+    ["a defect", "a node of an earlier release whose store failed in the middle of the task"],
+    "`task stopped` in the node's log has the error; an E-STO code there is the second",
+    "keep the log and report it. On a node of an earlier release repair the store, and upgrade",
+    ASKED_AGAIN,
   ),
   "E-TSK-031": guide(
     ["an attempt ended after this node had sent its share of the signature"],
@@ -78,7 +78,11 @@ export const taskGuides = {
     "readiness item `clock` is ok",
   ),
   "E-TSK-048": guide(
-    ["the node stops", "its store cannot write", "workers or the main thread do not answer"],
+    [
+      "the node stops",
+      "its store cannot write, also in the middle of a task",
+      "workers or the main thread do not answer",
+    ],
     "`/readyz` of the node names the item",
     "the entry of that item's code E-STA-01n; WaaS asks other nodes meanwhile",
     LATER,

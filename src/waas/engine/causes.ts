@@ -24,6 +24,7 @@ const OWN_REASONS: readonly string[] = [
   "E-TSK-038",
   "E-TSK-040",
   "E-TSK-045",
+  "E-TSK-048",
   "E-TSK-049",
   "E-FRZ-001",
 ]
