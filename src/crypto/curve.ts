@@ -138,9 +138,10 @@ function curveOver<F, P extends CurvePoint<F, P>>(
   const requireEncodable = (point: P): void => {
     if (point.equals(curvePointCons.ZERO)) throw new RangeError("the identity has no encoding")
   }
-  const encode = (point: P): Bytes => {
-    requireEncodable(point)
-    return copy(point.toBytes())
+  /** noble would invert Z twice for each, to check the point and to write it. */
+  const encodeAll = (points: readonly P[]): readonly Bytes[] => {
+    points.forEach(requireEncodable)
+    return normalizeZ(curvePointCons, [...points]).map((point) => copy(point.toBytes()))
   }
   return {
     name: shape.name,
@@ -148,12 +149,11 @@ function curveOver<F, P extends CurvePoint<F, P>>(
     pointLength: shape.pointLength,
     generator: out(curvePointCons.BASE),
     identity: out(curvePointCons.ZERO),
-    encodePoint: (point) => encode(into(point)),
-    encodePoints(points) {
-      const projective = points.map(into)
-      projective.forEach(requireEncodable)
-      return normalizeZ(curvePointCons, projective).map(encode)
+    encodePoint(point) {
+      const [encoded = new Uint8Array(0)] = encodeAll([into(point)])
+      return encoded
     },
+    encodePoints: (points) => encodeAll(points.map(into)),
     decodePoint(bytes) {
       if (bytes.length !== shape.pointLength) return undefined
       try {

@@ -188,21 +188,29 @@ const FUNCTIONS = ["double", "add", "negate"] as const
  * in a row at most one is not 0.
  */
 function digitsOf(scalar: bigint, bits: number): readonly number[] {
+  // From here on small numbers: shifting a BigInt for each bit would cost as much as a tenth of the sum.
+  const [sign, binary] = scalar < 0n ? [-1, (-scalar).toString(2)] : [1, scalar.toString(2)]
+  const bitAt = (i: number): number => (binary.charCodeAt(binary.length - 1 - i) === ONE ? 1 : 0)
   const digits: number[] = []
-  const [size, mask] = [1 << bits, BigInt(1 << bits) - 1n]
-  for (let rest = scalar; rest !== 0n; ) {
-    if ((rest & 1n) === 0n) {
+  let carry = 0
+  for (let i = 0; i < binary.length || carry === 1; ) {
+    if (bitAt(i) === carry) {
+      // 0, or 2: the carry goes on.
       digits.push(0)
-      rest >>= 1n
+      i++
       continue
     }
-    const low = Number(rest & mask)
-    const digit = low >= size / 2 ? low - size : low
-    digits.push(digit)
-    rest = (rest - BigInt(digit)) >> 1n
+    let low = carry
+    for (let k = 0; k < bits; k++) low += bitAt(i + k) * (1 << k)
+    carry = low >> (bits - 1)
+    digits.push(sign * (low - (carry << bits)))
+    for (let k = 1; k < bits; k++) digits.push(0)
+    i += bits
   }
   return digits
 }
+
+const ONE = "1".charCodeAt(0)
 
 function makeModule(curve: WasmCurve, from: number): WasmModule {
   const made = new WasmModule()

@@ -330,10 +330,8 @@ test("a nonce pair is taken once, and is gone after its session", () => {
   const pair = new NoncePair(ED25519_SHA512, 5n, seededRng("once"))
   const bound = pair.bound(7n)
   const { d, e } = pair.take()
-  expect(ED.equals(bound, ED.add(pair.commitment.D, ED.multiplyPublic(pair.commitment.E, 7n)))).toBe(true)
-  expect(ED.equals(pair.commitment.D, ED.multiplyBase(d)) && ED.equals(pair.commitment.E, ED.multiplyBase(e))).toBe(
-    true,
-  )
+  expect(ED.equals(bound, ED.add(pair.points.D, ED.multiplyPublic(pair.points.E, 7n)))).toBe(true)
+  expect(ED.equals(pair.points.D, ED.multiplyBase(d)) && ED.equals(pair.points.E, ED.multiplyBase(e))).toBe(true)
   expect(() => pair.take()).toThrow(TypeError)
   expect(() => pair.bound(7n)).toThrow(TypeError)
   const disposed = new NoncePair(ED25519_SHA512, 5n, seededRng("disposed"))
@@ -343,7 +341,7 @@ test("a nonce pair is taken once, and is gone after its session", () => {
 
 test("nonces are hedged: one random stream under two shares, or one share under two streams, gives other nonces", () => {
   const D = (share: bigint, seed: string) =>
-    toHex(ED.encodePoint(new NoncePair(ED25519_SHA512, share, seededRng(seed)).commitment.D))
+    toHex(ED.encodePoint(new NoncePair(ED25519_SHA512, share, seededRng(seed)).points.D))
   expect(new Set([D(5n, "a"), D(6n, "a"), D(5n, "b")]).size).toBe(3)
   expect(D(5n, "a")).toBe(D(5n, "a"))
 })

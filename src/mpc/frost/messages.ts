@@ -1,5 +1,5 @@
 /** The two broadcasts of FROST signing (threshold.md 12). */
-import { type Bytes, concat } from "../../bytes.ts"
+import { type Bytes, concat, copy } from "../../bytes.ts"
 import type { Curve } from "../../crypto/curve.ts"
 import type { BodyCodec } from "../exchange.ts"
 import { allDefined, fieldsOf, takeMany } from "../layout.ts"
@@ -16,15 +16,17 @@ interface Commitments {
 
 export const commitmentsCodec = (curve: Curve, count: number): BodyCodec<Commitments> => ({
   size: NONCE_LENGTH + 2 * count * curve.pointLength,
-  encode: ({ nonce, pairs }) => concat(nonce, ...curve.encodePoints(pairs.flatMap(({ D, E }) => [D, E]))),
+  encode: ({ nonce, pairs }) => concat(nonce, ...pairs.map(({ encoded }) => encoded)),
   decode(bytes) {
     const take = fieldsOf(bytes)
     const nonce = take(NONCE_LENGTH)
     const pairs = allDefined(
       Array.from({ length: count }, () => {
-        const D = curve.decodePoint(take(curve.pointLength))
-        const E = curve.decodePoint(take(curve.pointLength))
-        return D && E && { D, E }
+        // A point has one encoding: what was read is what encodePoint would write.
+        const encoded = copy(take(2 * curve.pointLength))
+        const D = curve.decodePoint(encoded.subarray(0, curve.pointLength))
+        const E = curve.decodePoint(encoded.subarray(curve.pointLength))
+        return D && E && { D, E, encoded }
       }),
     )
     return pairs && { nonce, pairs }

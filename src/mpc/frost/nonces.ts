@@ -11,10 +11,12 @@ import type { Suite } from "./suite.ts"
 export interface NonceCommitment {
   readonly D: Point
   readonly E: Point
+  /** enc(D) || enc(E). */
+  readonly encoded: Bytes
 }
 
 export class NoncePair implements Disposable {
-  readonly commitment: NonceCommitment
+  readonly points: Pick<NonceCommitment, "D" | "E">
   #nonces: { readonly d: Bytes; readonly e: Bytes } | undefined
 
   constructor(
@@ -25,7 +27,7 @@ export class NoncePair implements Disposable {
     const { curve } = suite
     const d = generate(suite, signingShare, rng)
     const e = generate(suite, signingShare, rng)
-    this.commitment = { D: curve.multiplyBaseOnce(d), E: curve.multiplyBaseOnce(e) }
+    this.points = { D: curve.multiplyBaseOnce(d), E: curve.multiplyBaseOnce(e) }
     this.#nonces = { d: curve.encodeScalar(d), e: curve.encodeScalar(e) }
   }
 
@@ -73,7 +75,18 @@ function generate(suite: Suite, signingShare: bigint, rng: Rng): bigint {
 
 /** All pairs of a batch, disposed together. */
 export class NonceBatch implements Disposable {
-  constructor(readonly pairs: readonly NoncePair[]) {}
+  readonly commitments: readonly NonceCommitment[]
+
+  constructor(
+    { curve }: Suite,
+    readonly pairs: readonly NoncePair[],
+  ) {
+    const encoded = curve.encodePoints(pairs.flatMap(({ points: { D, E } }) => [D, E]))
+    this.commitments = pairs.map(({ points }, n) => ({
+      ...points,
+      encoded: concat(...encoded.slice(2 * n, 2 * n + 2)),
+    }))
+  }
 
   [Symbol.dispose](): void {
     for (const pair of this.pairs) pair[Symbol.dispose]()

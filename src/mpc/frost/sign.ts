@@ -66,11 +66,12 @@ export function* frostSign(frostSession: FrostSession): Protocol<readonly Messag
 
   // Round 1: commit to a nonce pair per message.
   using nonces = new NonceBatch(
+    frostSession.suite,
     frostSession.requests.map(
       ({ key }) => new NoncePair(frostSession.suite, signingScalar(curve, key, share), frostSession.rng),
     ),
   )
-  const own = nonces.pairs.map(({ commitment }) => commitment)
+  const own = nonces.commitments
   const commitCodec = commitmentsCodec(curve, frostSession.requests.length)
   const first = yield* exchange({
     stage: FROST.commit,
@@ -81,9 +82,10 @@ export function* frostSign(frostSession: FrostSession): Protocol<readonly Messag
   })
 
   // Round 2: a share of each signature, for this list of commitments and no other.
+  const signers = signersOf(curve, frostSession.signers)
   const signings = frostSession.requests.map((request, n) => {
     const list = new Map([...first.broadcasts].map(([party, { pairs }]) => [party, pairs[n]]))
-    return signingOf(frostSession, request, list.set(frostSession.self, own[n]), nonces.pairs[n])
+    return signingOf(frostSession, signers, request, list.set(frostSession.self, own[n]), nonces.pairs[n])
   })
   const mine = signings.map((signing, n) => signShare(frostSession, signing, share, nonces.pairs[n]))
   yield* record({ kind: "emitted", digest: frostSession.digest })
@@ -110,42 +112,45 @@ interface Signing {
   readonly challenge: bigint
 }
 
-interface SigningParty {
+/** A signer as all messages of a session have it. */
+interface SessionSigner {
   readonly member: Member
+  /** sc(x_i). */
+  readonly id: Bytes
+  readonly lambda: bigint
+}
+
+interface SigningParty extends SessionSigner {
   readonly commitment: NonceCommitment
   readonly bindingFactor: bigint
-  readonly lambda: bigint
+}
+
+/** In the order of the commitment list, which is that of their ids (RFC 9591 4.3). */
+function signersOf(curve: Curve, members: readonly Member[]): readonly SessionSigner[] {
+  const sorted = members.toSorted((a, b) => (a.x < b.x ? -1 : 1))
+  const ids = sorted.map(({ x }) => x)
+  const lambdas = lagrange(curve, ids)
+  return sorted.map((member, i) => ({ member, id: curve.encodeScalar(member.x), lambda: lambdas[i] ?? 0n }))
 }
 
 /** RFC 9591 4.3 to 4.6: encode the list, bind every nonce to it, sum up. */
 function signingOf(
-  { suite, signers, self }: FrostSession,
+  { suite, self }: FrostSession,
+  signers: readonly SessionSigner[],
   request: FrostRequest,
   list: ReadonlyMap<PartyId, NonceCommitment | undefined>,
   nonces: NoncePair | undefined,
 ): Signing {
   const { curve } = suite
   const { key, message } = request
-  const entries = [...signers]
-    .sort((a, b) => (a.x < b.x ? -1 : 1))
-    .map((member) => {
-      const commitment = list.get(member.party)
-      if (commitment === undefined) throw new TypeError("a signer without commitments")
-      return { member, commitment, id: curve.encodeScalar(member.x) }
-    })
-  const points = curve.encodePoints(entries.flatMap(({ commitment: { D, E } }) => [D, E]))
-  const encodedList = concat(...entries.flatMap(({ id }, i) => [id, ...points.slice(2 * i, 2 * i + 2)]))
+  const entries = signers.map((signer) => {
+    const commitment = list.get(signer.member.party)
+    if (commitment === undefined) throw new TypeError("a signer without commitments")
+    return { ...signer, commitment }
+  })
+  const encodedList = concat(...entries.flatMap(({ id, commitment }) => [id, commitment.encoded]))
   const prefix = concat(key.encoded, suite.H4(message), suite.H5(encodedList))
-  const lambdas = lagrange(
-    curve,
-    entries.map(({ member }) => member.x),
-  )
-  const parties = entries.map(({ member, commitment, id }, i) => ({
-    member,
-    commitment,
-    bindingFactor: suite.H1(concat(prefix, id)),
-    lambda: lambdas[i] ?? 0n,
-  }))
+  const parties = entries.map((entry) => ({ ...entry, bindingFactor: suite.H1(concat(prefix, entry.id)) }))
   const R = groupCommitment(curve, parties, self, nonces)
   if (curve.isIdentity(R)) throw sessionAbort("the nonces cancel out")
   const encoded = curve.encodePoint(R)
