@@ -10,13 +10,11 @@ import { PARTIAL } from "../backup/file.ts"
 import { CosignerError, isCode } from "../errors.ts"
 import { errnoOf, makeFolder } from "../files.ts"
 import { lockProcess } from "../store/lock.ts"
-import { MAKING } from "../store/privateCopy.ts"
+import { clearStaleCopies, MAKING } from "../store/privateCopy.ts"
 
 const SCRATCH = ".cosigner-scratch-"
 const LOCK = "in-use"
 const UNPROVEN = ".unproven"
-/** A process takes its lock within a moment, so an older folder without lock is left over. */
-const STALE_MS = 60 * 60 * 1000
 
 interface ScratchFolder extends Disposable {
   readonly path: string
@@ -76,15 +74,14 @@ function scratchIn(folder: string): ScratchFolder {
 /** Removes what killed processes of this user left behind. Returns whether a living process has a scratch folder there. */
 function clearScratch(folder: string, nowMs: number): boolean {
   const uid = process.getuid?.()
-  let isAnyAlive = false
+  // A process takes its lock within a moment; until then its folder has the name of a copy in the making.
+  let isAnyAlive = clearStaleCopies(folder, nowMs)
   for (const name of readdirSync(folder)) {
     const path = join(folder, name)
-    const stat =
-      name.startsWith(SCRATCH) || name.startsWith(MAKING) ? lstatSync(path, { throwIfNoEntry: false }) : undefined
+    const stat = name.startsWith(SCRATCH) ? lstatSync(path, { throwIfNoEntry: false }) : undefined
     if (stat === undefined || !stat.isDirectory() || (uid !== undefined && stat.uid !== uid)) continue
-    const isLeft = name.startsWith(SCRATCH) ? !isLocked(join(path, LOCK)) : nowMs - stat.mtimeMs > STALE_MS
-    if (isLeft) rmSync(path, { recursive: true, force: true })
-    else isAnyAlive = true
+    if (isLocked(join(path, LOCK))) isAnyAlive = true
+    else rmSync(path, { recursive: true, force: true })
   }
   return isAnyAlive
 }

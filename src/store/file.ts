@@ -237,11 +237,13 @@ export class SecretsFile implements Disposable {
   }
 
   /**
-   * Empties the log of what earlier commits had replaced. Between transactions. Not where the file was moved or replaced: its name,
-   * and the log's, may be another process's by now.
+   * Lets nothing beside the file keep what earlier commits had replaced: neither the log, nor a copy that a reader was killed in. Between
+   * transactions. Not where the file was moved or replaced: its name, and the log's, may be another process's by now.
    */
-  emptyLog(): void {
-    if (this.inPlace()) this.#writer().log.empty()
+  forgetReplaced(): void {
+    if (!this.inPlace()) return
+    clearStaleCopies(dirname(this.path), Date.now())
+    this.#writer().log.empty()
   }
 
   /** The file stands alone, with no log; the same condition. */

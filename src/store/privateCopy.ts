@@ -57,16 +57,29 @@ export function privateCopy(path: string): PrivateCopy {
   }
 }
 
-/** Removes copies of readers that were killed while they made them. A reader has its copy within seconds. */
-export function clearStaleCopies(folder: string, nowMs: number): void {
-  for (const name of readdirSync(folder)) {
-    const made = join(folder, name)
-    const stat = name.startsWith(MAKING) ? lstatSync(made, { throwIfNoEntry: false }) : undefined
-    if (stat?.isDirectory() === true && nowMs - stat.mtimeMs > STALE_MS) rmSync(made, { recursive: true, force: true })
+/**
+ * Removes copies that readers of this user were killed in. A reader has its copy within seconds, so an old one is left over. What
+ * cannot be removed stays: nobody's work depends on it. Returns whether there is one that may be in work.
+ */
+export function clearStaleCopies(folder: string, nowMs: number): boolean {
+  const uid = process.getuid?.()
+  let isAnyInWork = false
+  try {
+    for (const name of readdirSync(folder)) {
+      const made = join(folder, name)
+      const stat = name.startsWith(MAKING) ? lstatSync(made, { throwIfNoEntry: false }) : undefined
+      if (stat === undefined || !stat.isDirectory() || (uid !== undefined && stat.uid !== uid)) continue
+      if (nowMs - stat.mtimeMs > STALE_MS) rmSync(made, { recursive: true, force: true })
+      else isAnyInWork = true
+    }
+  } catch {
+    // A folder that may not be listed, or is gone by now.
   }
+  return isAnyInWork
 }
 
 function copyIn(folder: string, path: string): PrivateCopy {
+  clearStaleCopies(folder, Date.now())
   const made = mkdtempSync(join(folder, MAKING))
   try {
     const copy = join(made, basename(path))

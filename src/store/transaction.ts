@@ -111,7 +111,7 @@ export class StoreTransaction {
     return { changes: new Map(this.changes), kinds: new Set(this.kinds), root: this.#root }
   }
 
-  /** Goes back to a mark; the caller has undone the file. `replacesSecret` stays set: that only removes a journal without need. */
+  /** Goes back to a mark; the caller has undone the file. `replacesSecret` stays set: that only empties the log without need. */
   restore({ changes, kinds, root }: TransactionMark): void {
     this.#step++
     this.#memory.length = 0

@@ -217,7 +217,7 @@ export class RecordVault {
   /** A failure does not undo the commit: later commits overwrite the log, or the end of the process removes it. */
   #forgetReplaced(): void {
     try {
-      this.#file.emptyLog()
+      this.#file.forgetReplaced()
     } catch {}
   }
 

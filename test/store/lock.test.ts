@@ -1,6 +1,7 @@
 /** Several processes on one file: one node, any number of readers, and a lock that leaves nothing behind. */
 import { expect, test } from "bun:test"
 import {
+  chownSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -10,11 +11,12 @@ import {
   statSync,
   symlinkSync,
   utimesSync,
+  writeFileSync,
 } from "node:fs"
 import { dirname, join } from "node:path"
 import { CosignerError } from "../../src/errors.ts"
 import { openStore } from "../../src/store/store.ts"
-import { claimOf, codeOf, Folder, password } from "./fixtures.ts"
+import { claimOf, codeOf, Folder, groupNo, groupSecret, password } from "./fixtures.ts"
 
 const script = (folder: Folder, body: string): string => `
   import { openStore } from ${JSON.stringify(join(import.meta.dir, "../../src/store/store.ts"))}
@@ -120,14 +122,37 @@ test("readers work beside a running node, and see one whole state for as long as
   expect(readdirSync(folder.path).filter((name) => !name.startsWith("secrets.db"))).toEqual([])
 })
 
-test("what a reader left that was killed in its copy is removed by the next node, and no copy that may be in work", () => {
+test("what a reader left that was killed in its copy is removed, and no copy that may be in work", () => {
   using folder = new Folder()
   folder.create().close()
-  const left = [".cosigner-making-old", ".cosigner-making-new"].map((name) => join(folder.path, name))
-  for (const path of left) mkdirSync(path)
-  utimesSync(left[0] ?? "", 1, 1)
-  using _node = folder.open()
-  expect(left.map((path) => existsSync(path))).toEqual([false, true])
+  const left = ["old", "new", "of-root", "file"].map((name) => join(folder.path, `.cosigner-making-${name}`))
+  const [old = "", young = "", foreign = "", file = ""] = left
+  const lay = (): void => {
+    for (const path of [old, young, foreign]) mkdirSync(path, { recursive: true })
+    for (const path of [old, foreign]) writeFileSync(join(path, "secrets.db"), "sealed")
+    writeFileSync(file, "")
+    if (process.getuid?.() === 0) chownSync(foreign, 12345, 12345)
+    else rmSync(foreign, { recursive: true })
+    for (const path of [old, foreign, file].filter(existsSync)) utimesSync(path, 1, 1)
+  }
+  const kept = (): boolean[] => left.map((path) => existsSync(path))
+  const expected = [false, true, process.getuid?.() === 0, true]
+  lay()
+  {
+    // by the next node
+    using node = folder.open()
+    expect(kept()).toEqual(expected)
+    lay()
+    // by a commit that replaces a share, which no file may keep
+    node.groups.prepare(groupNo("g", 0), groupSecret(0))
+    expect(existsSync(old)).toBe(true)
+    node.groups.dropUncertifiedKeygen("g")
+    expect(kept()).toEqual(expected)
+  }
+  lay()
+  // by the next reader
+  folder.open(true).close()
+  expect(kept()).toEqual(expected)
 })
 
 test("a reader writes nothing", () => {
