@@ -149,7 +149,9 @@ export class Errands {
     while (performance.now() < untilMs) {
       const found = await look()
       if (found !== undefined) return found
-      await this.#parts.endings.wait(requestId, AbortSignal.timeout(LOOK_MS))
+      const isKeptWaiting = await this.#parts.endings.wait(requestId, AbortSignal.timeout(LOOK_MS))
+      // With as many callers as may wait, or at the stop, that comes back at once.
+      if (!isKeptWaiting) await Bun.sleep(LOOK_MS)
     }
     throw new CosignerError("E-WAA-085", { request: requestId })
   }
