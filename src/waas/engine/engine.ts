@@ -235,7 +235,7 @@ export class Engine {
   /** Who keeps the tasks of an open request from going on, and why; for people. Of those of another replica only that one knows. */
   waitingFor(tasks: readonly WaasTask[]): readonly string[] {
     const at = this.#live.situation()
-    const own = tasks.filter((task) => !isFinal(task) && this.#live.has(task.taskId))
+    const own = tasks.filter((task) => !isFinal(task) && this.#live.atWork.has(task.taskId))
     return [...new Set(own.flatMap((task) => missing(task, at)))]
   }
 

@@ -96,7 +96,7 @@ export class Errands {
     const { live, versions } = this.#parts
     const { task } = taskOfWord(signed, await live.tasksOf(request))
     const step = approvalAdded(task, signed, versions)
-    if (!live.has(task.taskId)) return step.record === task ? undefined : task
+    if (!live.atWork.has(task.taskId)) return step.record === task ? undefined : task
     await live.commit([{ before: task, ...step }])
     return undefined
   }

@@ -36,7 +36,7 @@ export class HandOvers {
     if (shared.living() === 1) return this.#waiting.clear()
     const stuck = new Map<string, string>()
     const open = new Set<string>()
-    for (const task of live.values()) {
+    for (const task of live.atWork.values()) {
       open.add(task.request.id)
       const away = isFinal(task) ? undefined : this.#missedBy(task)
       if (away !== undefined) stuck.set(task.request.id, away)

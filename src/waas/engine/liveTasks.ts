@@ -18,7 +18,6 @@ import { frameOf } from "./frames.ts"
 import { FramesInOrder, signedOnce } from "./framesInOrder.ts"
 import { GroupCommit } from "./groupCommit.ts"
 import { NodeHealth } from "./nodeHealth.ts"
-import type { NodeLoad } from "./nodeLoad.ts"
 import type { EngineOptions } from "./options.ts"
 import {
   asking,
@@ -79,7 +78,7 @@ export class LiveTasks {
     this.#options = options
     this.#tasks = new TasksAtWork(options.log)
     this.health = new NodeHealth(options)
-    this.#commits = new GroupCommit(options.store, () => this.loads.running)
+    this.#commits = new GroupCommit(options.store, () => this.#tasks.loads.running)
     this.#frames = new FramesInOrder(options.relay, options.log)
     this.#nudgedMs = options.now()
   }
@@ -121,20 +120,9 @@ export class LiveTasks {
     }
   }
 
-  get loads(): NodeLoad {
-    return this.#tasks.loads
-  }
-
-  get(taskId: string): WaasTask | undefined {
-    return this.#tasks.get(taskId)
-  }
-
-  has(taskId: string): boolean {
-    return this.#tasks.has(taskId)
-  }
-
-  values(): Iterable<WaasTask> {
-    return this.#tasks.values()
+  /** The tasks that this process works on, to look at. */
+  get atWork(): Pick<TasksAtWork, "get" | "has" | "values" | "loads"> {
+    return this.#tasks
   }
 
   /** Whether this process works on the request. */

@@ -34,12 +34,12 @@ export const lookAt = (live: LiveTasks, relay: RelayPort, versions: (nodeId: str
     silentMs: relay.silentMs(nodeId),
     readiness: live.health.of(nodeId),
     versions: versions(nodeId),
-    ...live.loads.of(nodeId),
+    ...live.atWork.loads.of(nodeId),
   }),
   whyUnable: (nodeId, key) => live.health.whyUnable(nodeId, key),
-  task: (taskId) => live.get(taskId),
+  task: (taskId) => live.atWork.get(taskId),
   awaiting: () =>
-    [...live.values()]
+    [...live.atWork.values()]
       .filter((task) => !isFinal(task) && Object.keys(task.awaits ?? {}).length > 0)
       .sort((one, other) => other.createdMs - one.createdMs),
 })

@@ -58,7 +58,7 @@ export class NodesSay {
 
   relay(from: string, envelope: EnvelopeFrame): void {
     const { live, relay } = this.#parts
-    const task = live.get(envelope.taskId)
+    const task = live.atWork.get(envelope.taskId)
     const receivers = receiversOf(task, from, envelope)
     if (task === undefined || !this.#quotas.takes(task, from, receivers, envelope)) {
       this.dropped.envelopes++
@@ -80,14 +80,14 @@ export class NodesSay {
   async #later(nodeId: string, { taskId, digest, code }: Pick<Later, "taskId" | "digest" | "code">): Promise<void> {
     const { live } = this.#parts
     live.leaveAlone(nodeId)
-    const task = live.get(taskId)
+    const task = live.atWork.get(taskId)
     if (!isAbout(task, nodeId, { digest })) return
     await live.commit([{ before: task, ...saidLater(task, nodeId, code, live.situation()) }])
   }
 
   async #awaits(nodeId: string, frame: Awaits): Promise<void> {
     const { live, store } = this.#parts
-    const task = live.get(frame.taskId)
+    const task = live.atWork.get(frame.taskId)
     // Another replica's, or over: nobody did wrong.
     if (task === undefined && isAbout(await store.task(frame.taskId), nodeId, frame)) return
     if (!isAbout(task, nodeId, frame) || !this.#heard.take(task.taskId, nodeId)) {
@@ -98,7 +98,7 @@ export class NodesSay {
 
   async #report(nodeId: string, report: Report): Promise<void> {
     const { live } = this.#parts
-    const task = live.get(report.taskId)
+    const task = live.atWork.get(report.taskId)
     const isKnown = task === undefined ? await this.#ofForeign(nodeId, report) : isAbout(task, nodeId, report)
     if (!isKnown) return this.#drop(nodeId, "report dropped: no such task for that node", report)
     if (task !== undefined) await this.#ofTask(task, nodeId, report)
@@ -144,7 +144,7 @@ export class NodesSay {
   /** Whether a report that is no ending may cost a commit: nothing for what was said before, and only so often otherwise. */
   #mayWrite({ taskId, reports }: WaasTask, nodeId: string, report: NodeReport): boolean {
     if (isDeepStrictEqual(reports[nodeId], withReading(report, reports[nodeId]))) return true
-    return this.#parts.live.has(taskId) && this.#heard.take(taskId, nodeId)
+    return this.#parts.live.atWork.has(taskId) && this.#heard.take(taskId, nodeId)
   }
 
   #drop(nodeId: string, why: string, { taskId }: Pick<Report, "taskId">): void {
