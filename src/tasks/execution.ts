@@ -28,7 +28,7 @@ import { Postponement } from "./postponement.ts"
 import { attemptEnded, reportOf } from "./report.ts"
 import { SessionInbox } from "./senderQuota.ts"
 import { onFired } from "./signals.ts"
-import { amongSigners, planOfSigners, unableFor } from "./signers.ts"
+import { amongSigners, isLeftBehind, planOfSigners, unableFor } from "./signers.ts"
 import { retireBefore } from "./succession.ts"
 import { pause, TaskEnd } from "./taskEnd.ts"
 
@@ -258,8 +258,8 @@ export class TaskExecution {
     const task = amongSigners(this.task, terms)
     const plan = planOfSigners(task, this.#ports) // anew: a ban or a new epoch may have come since the approval
     if (isRefusal(plan)) {
-      // With other signers it may be begun.
-      const isOver = terms?.signers === undefined
+      // With other signers it may be begun, unless none would do.
+      const isOver = terms?.signers === undefined || isLeftBehind(task, this.#ports)
       if (isOver) await this.#end.fail(plan)
       else this.#ports.send({ ...attemptEnded(this.#record(), plan), attempt: number })
       return isOver

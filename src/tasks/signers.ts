@@ -22,6 +22,13 @@ export function planOfSigners(task: Task, ports: TaskPorts): Plan | LonePlan | R
   return refuse("E-TSK-049", { problem: `it names ${plan.participants.length} signers, more than the threshold` })
 }
 
+/** Whether a reshare left the task behind: this node has no share of the group any more, or more must sign than WaaS names. */
+export function isLeftBehind(task: Task, ports: Pick<TaskPorts, "groups">): boolean {
+  if (task.type !== "KeySign") return false
+  const group = ports.groups.active(task.group_id)
+  return group === undefined || task.used_node_ids.length < group.threshold
+}
+
 /** What is wrong with the signers of a start; whether they are as many as the threshold, their plan says. */
 function problemOfSigners(task: Task, terms: StartTerms | undefined): string | undefined {
   const signers = terms?.signers

@@ -1,12 +1,13 @@
 /** Tasks of version 3: all who may sign are named, each start says who does; and what is put off instead of refused. */
 import { expect, test } from "bun:test"
+import type { GroupPublic } from "../../src/keys/group.ts"
 import type { PartyId } from "../../src/keys/party.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import type { StartTerms } from "../../src/wire/signed.ts"
 import type { KeySignTask } from "../../src/wire/task.ts"
 import { approved, type World } from "./fakes.ts"
 import { startWith } from "./payloads.ts"
-import { approve, ask, full, keysign, parties, peer, self, setUp, signed, third, turn } from "./scenario.ts"
+import { approve, ask, full, group, keysign, parties, peer, self, setUp, signed, third, turn } from "./scenario.ts"
 
 const among = (w: World, change: Partial<KeySignTask> = {}): KeySignTask =>
   keysign(w, { version: 3, used_node_ids: parties.map(nodeIdOf), ...change })
@@ -63,6 +64,30 @@ test("a task with signers of its own takes none from a start", async () => {
   startWith(tasks, task, 1, terms(self, third))
   expect(await w.nextReport()).toMatchObject({ status: 140, code: "E-TSK-049" })
   expect(w.sessions).toEqual([])
+})
+
+test("a reshare that leaves the task behind ends it at the next start; one that takes another signer's share ends the attempt", async () => {
+  const without = (one: PartyId) => group.members.filter(({ party }) => party !== one)
+  const after: readonly (readonly [GroupPublic | undefined, object])[] = [
+    [undefined, { status: 170, code: "E-TSK-006" }],
+    [
+      { ...group, threshold: 3 },
+      { status: 170, code: "E-TSK-009" },
+    ],
+    [
+      { ...group, members: without(third) },
+      { status: 140, attempt: 1, code: "E-TSK-009" },
+    ],
+  ]
+  for (const [epoch, report] of after) {
+    const { w, tasks } = setUp()
+    const task = among(w)
+    await approve(w, tasks, task)
+    w.groups.splice(0, 1, ...(epoch === undefined ? [] : [epoch]))
+    startWith(tasks, task, 1, terms(self, third))
+    expect(await w.nextReport()).toMatchObject(report)
+    expect(w.sessions).toEqual([])
+  }
 })
 
 test("signers who are no candidates are refused by name", async () => {
