@@ -1,6 +1,6 @@
 /**
- * What the node's link to WaaS is to the rest of the node: what it tells, how it stands, what it is told. One address is nodeLink.ts's,
- * several as one are links.ts's.
+ * The node's link to WaaS, as the rest of the node sees it: calls, events, state. nodeLink.ts is the link to one address, links.ts
+ * makes one link of several.
  */
 import type { Bytes } from "../bytes.ts"
 import type { CosignerError } from "../errors.ts"
@@ -8,7 +8,7 @@ import type { Depth, PeerMemory } from "../wire/channel.ts"
 import type { FromNode, ToNode } from "../wire/frames.ts"
 import type { Measured } from "./connection.ts"
 
-/** Of a link that came up, or has room again: whether what is to be said of a task goes by it. */
+/** Whether frames about a task go by the link that came up, or has room again. */
 export type Concerns = (taskId: string) => boolean
 
 interface CameUp {
@@ -71,7 +71,7 @@ export type LinkDrop = "malformed" | "duplicate" | "handlerFailed" | "queueFull"
 export interface Link {
   /** "full": not taken; wait for onWritable. Throws E-LNK-020 for a frame that WaaS would refuse to read. */
   send(frame: FromNode): "queued" | "full"
-  /** The frame that is being handled is a command about this task: what is said of it from now on goes where that came from. */
+  /** The frame that is being handled is a command about this task: frames about it go to its sender from now on. */
   commanded(taskId: string): void
   /**
    * Takes envelopes back that WaaS has not acknowledged: those of which `isMeant` says so. If one of them may be on its way, the

@@ -76,7 +76,7 @@ class Links implements Link {
     for (const link of this.#links) link.stop()
   }
 
-  /** Its handlers are called from its sockets, and so not before all links are there. */
+  /** A link calls its handlers from its sockets, so never before all links are made. */
   #linkTo(url: string): NodeLink {
     const { log } = this.#options
     const token = this.#token

@@ -28,7 +28,7 @@ export class Consent {
   #awaited: readonly Awaited[] = []
   #missing = ""
 
-  /** `onVeto`: a member of a group that had to approve rejects what is approved already. */
+  /** `onVeto` is called when a member of a group that had to approve rejects the task after its approval. */
   constructor(task: Task, digest: string, ports: TaskPorts, onVeto: (reason: string) => void) {
     this.#task = task
     this.#digest = digest
@@ -36,7 +36,7 @@ export class Consent {
     this.#onVeto = onVeto
   }
 
-  /** From now on it is known what a word must be about. What came before is said again by WaaS, which is told what is missing. */
+  /** Fixes what a word must be about. Words that came before are lost: WaaS says them again when it hears what is missing. */
   begin(group: GroupPublic | undefined, intents: Intents): void {
     const ports = this.#ports
     this.#group = group
@@ -62,7 +62,7 @@ export class Consent {
     if (vetoed !== undefined) this.#onVeto(vetoed)
   }
 
-  /** Returns once somebody said something new, the rules may be others, or with the signal. Tells what is missing meanwhile. */
+  /** Tells WaaS what is missing. Returns when a new word has come, when the rules may have changed, or when the signal fires. */
   async more(awaited: readonly Awaited[], stop: AbortSignal): Promise<void> {
     this.#awaited = awaited
     this.#say(awaited.map(awaitedWords).join(", "))
@@ -71,7 +71,7 @@ export class Consent {
     if (!stop.aborted) this.#awaited = []
   }
 
-  /** Nobody waits any more, or not as before: the rules are asked again, and WaaS is told, which may have missed it. */
+  /** For changed rules, or a WaaS that may have missed what is awaited: the rules are asked again, and WaaS is told again. */
   reconsider(): void {
     if (this.#awaited.length > 0) this.#news.put(true)
   }
@@ -92,14 +92,14 @@ export class Consent {
     journal.waits(task, missing, eventsOfWaiting(this.#ports, this.#task, this.#intents, missing))
   }
 
-  /** To WaaS, which then brings what it has. */
+  /** WaaS answers with the words that it has. */
   #tell(): void {
     const awaited = this.#awaited
     const epoch = this.#current()?.subject.epoch
     this.#ports.send({ kind: "awaits", taskId: this.#task.task_id, digest: this.#digest, epoch, awaited })
   }
 
-  /** Why the task ended with its deadline, where that is what it still waited for. */
+  /** Why the deadline ended the task, if it still waited for people; undefined if it did not. */
   late(): Refusal | undefined {
     if (this.#awaited.length === 0) return undefined
     return refuse("E-APR-001", { missing: this.#awaited.map(awaitedWords).join(", ") })
@@ -109,14 +109,14 @@ export class Consent {
     return this.#current()?.standing(this.#ports.now()) ?? []
   }
 
-  /** The decision over what stands at this moment, with what it consumes; in the transaction that writes it. */
+  /** The decision over the words that count at this moment, with the words that it consumes. Called in the transaction that writes it. */
   decide(isSpent: IsSpent, evaluate: (presented: Presented) => Decision): Decision {
     const words = this.#current()?.standing(this.#ports.now(), isSpent) ?? []
     const decision = evaluate(presentedBy(words))
     return words.length === 0 ? decision : { ...decision, words: words.map(spentWord) }
   }
 
-  /** What was consumed with the verdict, verified again, and what stands beside it. */
+  /** The words that the verdict consumed, verified again, and the words that count besides. */
   presented(): Presented {
     const words = this.#current()
     if (words === undefined) return NOBODY
@@ -124,7 +124,7 @@ export class Consent {
     return presentedBy([...words.recall(consumed), ...this.standing()])
   }
 
-  /** Words name the epoch of the share that signs: with another epoch of the group nothing of before counts. */
+  /** A word names the epoch of the share that signs, so no word counts any more once the group has another epoch. */
   #current(): TaskWords | undefined {
     const now = this.#group && this.#ports.groups.active(this.#group.groupId)
     const isSame = now === undefined || (this.#group !== undefined && equal(now.epochId, this.#group.epochId))

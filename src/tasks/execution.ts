@@ -122,7 +122,7 @@ export class TaskExecution {
     const sender = senderOf(envelope)
     if (sender === undefined) return
     this.#running?.inbox.deliver(sender, envelope)
-    // Peers that were faster to begin an attempt do not say again what they said; what is not of its session it drops.
+    // A peer that began the attempt earlier does not repeat its messages. The attempt drops those that are not of its session.
     if (this.#asked > this.#begunLast) this.#early.keep(sender, envelope)
   }
 
@@ -219,7 +219,7 @@ export class TaskExecution {
         if (await this.#obey(command, record)) return
         record = this.#ports.journal.get(this.task.task_id) ?? record
       } catch (error) {
-        // Whatever is not on the disk has not left, and what is there stands: the task goes on from that.
+        // Nothing left before it was on the disk, so the task goes on from what is on the disk.
         if (!isStoreFault(error) || this.#end.isKnown) throw error
         await this.#putOff(command, record, error)
       }
@@ -244,7 +244,7 @@ export class TaskExecution {
     return false
   }
 
-  /** The store failed: WaaS may begin another attempt, with others. A certificate WaaS need not say again: it is tried again here. */
+  /** The store failed. A start is answered, so that WaaS may begin another attempt with other nodes; a certificate is tried again here. */
   async #putOff(command: TaskCommand, record: TaskRecord, error: CosignerError): Promise<void> {
     const why = storeFault(error)
     this.#ports.log.warn("a step of a task was put off", { task: this.task.task_id, ...why })
@@ -258,7 +258,7 @@ export class TaskExecution {
     const task = amongSigners(this.task, terms)
     const plan = planOfSigners(task, this.#ports) // anew: a ban or a new epoch may have come since the approval
     if (isRefusal(plan)) {
-      // With other signers it may be begun, unless none would do.
+      // WaaS may begin it with other signers, unless none would do.
       const isOver = terms?.signers === undefined || isLeftBehind(task, this.#ports)
       if (isOver) await this.#end.fail(plan)
       else this.#ports.send({ ...attemptEnded(this.#record(), plan), attempt: number })
@@ -269,7 +269,7 @@ export class TaskExecution {
     const presented = this.#consent.presented()
     const start: AttemptStart = { attempt: number, terms, intents: this.#intents, presented }
     const attempt = beginAttempt(task, start, plan, this.#ports, this.#locks, {
-      // The report follows the durable row: a node that dies earlier has not begun, and WaaS must not believe that it has.
+      // After the durable row: if the node dies before it, the attempt was not begun, and WaaS must not believe that it was.
       begun: () => this.#ports.send({ ...reportOf(this.#record()), status: 140, attempt: number }),
       ban: this.#onBan,
     })
@@ -316,7 +316,7 @@ export class TaskExecution {
     if (ending.kind === "done") {
       const { result } = ending
       await this.#end.complete(() => plan.outcome(result), closing)
-      // A signature of this epoch with a part of ours: the shares that came before it are not needed again (threshold.md 6.4).
+      // This node contributed to a signature of this epoch, so shares of earlier epochs are not needed any more (threshold.md 6.4).
       if (plan.kind === "sign" && plan.group !== undefined) retireBefore(plan.group, this.#ports)
       return true
     }
@@ -332,14 +332,14 @@ export class TaskExecution {
     }
     const why = refused ?? releaseRefusal(this.task, this.#ports) ?? whyNot(ending, number)
     if (ending.kind === "flooded") this.#ports.log.error("attempt ended", { task: this.task.task_id, ...why })
-    // Also of an attempt that was not begun: WaaS waits for no other word of it.
+    // An attempt that was not begun is reported too: WaaS hears nothing else of its end.
     this.#ports.send({ ...attemptEnded(this.#record(), why), attempt: number })
     return false
   }
 
   // ---- endings -----------------------------------------------------------------------------------------------------
 
-  /** By the clock itself too: after a sleep of the machine an alarm may be late, and an approval must not outlive its deadline. */
+  /** Looks at the clock as well: after a sleep of the machine the alarm may be late, and an approval must not outlive its deadline. */
   #isStopped(): boolean {
     return this.#stop.aborted || this.#ports.now() >= this.task.deadline_ms
   }
@@ -353,7 +353,7 @@ export class TaskExecution {
     await this.#end.as(() => ({ state: "cancelled", ...refuse("E-TSK-005", { reason }) }))
   }
 
-  /** A defect ends the task; a fault of the store gives back a claim that is not on the disk: WaaS may ask other nodes. */
+  /** A defect ends the task. A fault of the store gives back a claim that is not on the disk, so that WaaS may ask other nodes. */
   async #broken(error: unknown): Promise<void> {
     const { log, journal } = this.#ports
     log.error("task stopped", { task: this.task.task_id, ...codeField(error), error: errorText(error) })

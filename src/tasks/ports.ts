@@ -304,7 +304,7 @@ export interface ClockOff {
   readonly limitMs: number
 }
 
-/** A moment of the wall clock, ms since 1970: the signal fires then, at once if it has passed. Disposed, it never does. */
+/** The signal fires at a moment of the wall clock, at once if that has passed, and never after the alarm was disposed. */
 export interface Alarm extends Disposable {
   readonly signal: AbortSignal
 }
@@ -321,7 +321,7 @@ export interface TaskPorts {
   readonly startSession: StartSession
   /** Hands a frame to the link. Best effort: what matters is repeated until WaaS has stored it. */
   readonly send: (frame: FromNode) => void
-  /** WaaS has just said task, start or cancel of it: what is sent of it from now on is for the replica that did. */
+  /** The frame that is being handled is a *task*, *start* or *cancel* of this task: what is sent about it from now on is for its sender. */
   readonly commanded: (taskId: string) => void
   readonly now: Clock
   /** Undefined while the clocks agree, and before they were compared. */
@@ -360,8 +360,8 @@ export interface JournalBudget {
 }
 
 interface ByteRate {
-  /** At once, and after quiet days. */
+  /** What may come at once, after quiet days. */
   readonly burstBytes: number
-  /** For as long as it goes on. */
+  /** What may come in the long run. */
   readonly bytesPerDay: number
 }

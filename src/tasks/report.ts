@@ -16,7 +16,7 @@ const STATUS: Readonly<Record<TaskState, ReportStatus>> = {
   cancelled: 180,
 }
 
-/** Approved, and not over: WaaS may begin a session at any time, perhaps a WaaS that knows nothing but what nodes say to it now. */
+/** Approved, and not over: WaaS may begin a session at any time, also a WaaS that knows only what nodes tell it now. */
 const mayBegin = ({ state }: TaskRecord): boolean => state === "approved" || state === "running" || state === "emitted"
 
 /** What WaaS compares before it begins a session of suite 2: signers with different readings would wait for each other in vain. */

@@ -30,9 +30,9 @@ export interface TaskRunner {
   onFrame(frame: ToNode): void
   /** Takes up what an earlier run of this node left unfinished. Once, before the first frame. */
   resume(): void
-  /** WaaS, or another replica of it, is there: of the tasks that concern it, reports that are not acknowledged are sent again. */
+  /** A link to WaaS came up: sends the reports again that WaaS has not acknowledged, and what is awaited, of the tasks that concern it. */
   onOnline(concerns?: (taskId: string) => boolean): void
-  /** The rules are others: tasks that wait for people ask them again, and tell WaaS what is missing. */
+  /** The rules changed: tasks that wait for people ask the new rules, and tell WaaS what is missing. */
   reconsider(): void
   /** A freeze began: what runs under it ends. */
   frozen(): void
@@ -51,7 +51,7 @@ const TELL_AGAIN_MS = 2_000
 /** Documents of tasks in work, all together. */
 const MAX_OPEN_BYTES = 64 * 1024 * 1024
 
-/** What is no word against a task: approvals that have yet to come, a clock that is off. */
+/** Codes that put a task off and do not refuse it: approvals that have yet to come, a clock that is off. */
 const NOT_NOW: readonly string[] = ["E-APR-004", "E-TSK-045"]
 
 /** A task that is being decided before it is claimed. */
@@ -91,7 +91,7 @@ class Runner implements TaskRunner {
     try {
       this.#actOn(frame)
     } catch (error) {
-      // The store cannot write, say. Whatever WaaS said it says again, as long as it still matters.
+      // For example the store cannot write. WaaS repeats whatever still matters.
       this.#log.say("error", "a frame of WaaS was not acted upon", { kind: frame.kind, error: errorText(error) })
     }
   }
@@ -157,12 +157,12 @@ class Runner implements TaskRunner {
         return this.#delivered(frame.taskId)
       case "standing":
       case "peer":
-        // The link's own, and the daemon's.
+        // The link handles the first, the daemon the second.
         return
     }
   }
 
-  /** Public records, to the WaaS whose key is pinned: it lost what it had of them. */
+  /** Public records alone. Only a WaaS that lost its own asks for them, and the link knows that it has the pinned key. */
   #tellGroups(): void {
     const { groups, now, send, log } = this.#ports
     if (now() < this.#toldGroupsMs + TELL_AGAIN_MS) return
@@ -188,13 +188,13 @@ class Runner implements TaskRunner {
       const known = this.#ports.journal.get(task.task_id)
       if (known !== undefined || !this.#isUnwelcome(task, signed, digest)) this.#claim(task, signed, digest)
     } catch (error) {
-      // A disk that is full, say: that is no refusal, and WaaS need not wait for this node to learn it.
+      // For example a full disk. That refuses nothing, and WaaS learns at once that it need not wait for this node.
       this.#later(task, digest, storeFault(error))
       throw error
     }
   }
 
-  /** Whether a task that is new here is dealt with otherwise than by a claim. */
+  /** Whether a task that is new here is answered without a claim; if so, it has been. */
   #isUnwelcome(task: Task, signed: SignedDocument, digest: string): boolean {
     const { limits, now } = this.#ports
     const tried = this.#pending.get(task.task_id)
@@ -284,7 +284,7 @@ class Runner implements TaskRunner {
     })
   }
 
-  /** Not now, which is not no: nothing is kept of it, and WaaS may ask again (formats.md 12). */
+  /** Puts the task off: nothing of it is kept, and WaaS may ask again (formats.md 12). */
   #later(task: Task, digest: string, { code, reason }: { readonly code: string; readonly reason: string }): void {
     this.#ports.unrecorded(task.type, code, digest)
     this.#log.say("warn", "took up no task", { task: task.task_id, code, reason })

@@ -14,7 +14,7 @@ import { TokenBucket } from "../tokenBucket.ts"
 
 /** Beyond it a word waits until WaaS says it again; verifying one costs about a millisecond. */
 const VERIFICATIONS = { burst: 256, perSecond: 16 }
-/** Words that were looked at, more than WaaS keeps of one task: beyond it they are verified again instead of remembered. */
+/** How many words of one task are remembered as seen: more than WaaS keeps of it. Beyond that they are verified again. */
 const REMEMBERED = 512
 
 export class TaskWords {
@@ -67,8 +67,8 @@ export class TaskWords {
   }
 
   /**
-   * Words that count at this moment, under the keys of this moment. `isSpent`: by its nonce, for another task. A rejection that
-   * counted once stands: while servers are asked its time must not pass unheard.
+   * Words that count at this moment, under the keys of this moment. `isSpent`: whether another task consumed the word's nonce. A
+   * rejection that counted once counts on: its time may end while callback servers are asked, and it must be heard after that too.
    */
   standing(nowMs: number, isSpent: IsSpent = () => false): readonly Word[] {
     this.#verifyAgain()
@@ -76,7 +76,7 @@ export class TaskWords {
     return [...this.#words.values()].filter((word) => isDue(word) && !isSpent(word.statement))
   }
 
-  /** Where the file has other people by now: who is gone, or has another key, has said nothing. */
+  /** Verifies the words again if the approvers file changed. Words of a person who is gone from it, or has another key there, are dropped. */
   #verifyAgain(): void {
     const people = this.#people()
     if (people === this.#verifiedWith) return
@@ -87,7 +87,7 @@ export class TaskWords {
     }
   }
 
-  /** What was consumed with the approval: its time may have passed since; its keys must still be those of the file. */
+  /** The words that the approval consumed. Their time may have passed since; their keys must still be those of the file. */
   recall(consumed: readonly Bytes[]): readonly Word[] {
     const { approvers } = this.#people()
     return consumed.flatMap((bytes) => {
@@ -100,7 +100,7 @@ export class TaskWords {
 
 export const presentedBy = (words: readonly Word[]): Presented => saidIn(words.map(({ statement }) => statement))
 
-/** By the names alone, of words that were verified when they were consumed. */
+/** Who said what, by name. The words were verified before. */
 export function saidIn(words: readonly Pick<SpentWord, "approver" | "decision">[]): Presented {
   const by = (decision: SpentWord["decision"]): ReadonlySet<string> =>
     new Set(words.filter((word) => word.decision === decision).map(({ approver }) => approver))

@@ -334,6 +334,10 @@ describe("a task that needs two of treasury", () => {
     ask(node.tasks, node.task)
     await turn()
     expect(told()).toBe(2)
+    // A replica that this task does not concern hears nothing of it.
+    node.tasks.onOnline(() => false)
+    await turn()
+    expect(told()).toBe(2)
     node.tasks.onOnline()
     await turn()
     expect(told()).toBe(3)
