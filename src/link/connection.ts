@@ -1,6 +1,6 @@
 /**
- * One connection to WaaS, from the dial to its one end: handshake, heartbeat, packets. What survives a connection (the
- * channel, the next attempt) is link.ts's.
+ * One connection to WaaS, from the dial to its end: handshake, heartbeat, packets (formats.md 10, 13.1). nodeLink.ts owns what
+ * outlives a connection: the channel, and when to dial again.
  */
 
 import { randomBytes } from "node:crypto"
@@ -17,18 +17,18 @@ import { asBuffer, type LinkOptions, shownUrl } from "./options.ts"
 
 export interface Measured {
   readonly rttMs: number
-  /** Clock of WaaS minus ours, by the middle of the round trip; wrong by at most half of it. */
+  /** Clock of WaaS minus this node's clock at the middle of the round trip, ms; the error is at most half a round trip. */
   readonly clockOffsetMs: number
 }
 
 interface ConnectionEvents {
-  /** The socket is open, nothing is proved. */
+  /** The socket is open; neither side has proved its key yet. */
   opened(): void
-  /** Both keys are proved; `version` of the link is what both speak. */
+  /** Both sides have proved their keys; `version` is the newest link version that both speak. */
   established(version: number): void
   measured(measured: Measured): void
   packet(packet: ChannelPacket): void
-  /** Once, and last. Not called after `close`. */
+  /** Called once, as the last event. Not called after `close`. */
   ended(error: CosignerError): void
 }
 
@@ -44,7 +44,7 @@ export class Connection {
   #phase: Phase = "dialing"
   #version = 0
   #failure: DialFailure | undefined
-  /** Of an older copy of WaaS: it is still told so, and nothing else is done for it. */
+  /** Set if this WaaS is an older copy. The proof is still sent, because it shows that WaaS the newer token; then the connection ends. */
   #outdated: CosignerError | undefined
   #helloAt = 0
   #unheard = 0
@@ -68,19 +68,19 @@ export class Connection {
     if (this.#phase !== "ended") this.#socket.send(encodePacket(packet))
   }
 
-  /** Ends it from our side: what was sent before is still delivered. */
+  /** Closes the connection; packets that were sent before are still delivered. */
   close(): void {
     if (this.#leave()) this.#socket.close(1000)
   }
 
-  /** Ends it at once, with this reason. */
+  /** Ends the connection at once and reports this error as its end. */
   fail(error: CosignerError): void {
     if (!this.#leave()) return
     this.#socket.terminate()
     this.#events.ended(error)
   }
 
-  /** Since anything was heard from WaaS, or since the dial, ms. */
+  /** Time since WaaS was last heard, or since the dial if it never was, ms. */
   silentMs(): number {
     return performance.now() - this.#heardAt
   }
@@ -97,7 +97,7 @@ export class Connection {
     return socket
   }
 
-  /** False if it had ended before. */
+  /** Ends timers and phase. False if the connection had ended before. */
   #leave(): boolean {
     if (this.#phase === "ended") return false
     this.#phase = "ended"
@@ -160,7 +160,7 @@ export class Connection {
     if (!isProof("waas", transcript, signature)) return this.fail(wrongServer(this.#options))
     if (standing !== undefined && !isTokenOf(waasKey, standing)) return this.fail(wrongServer(this.#options))
     this.#measure(this.#helloAt, waasMs)
-    // Known durably before this node proves who it is, and so before anything is done for that WaaS.
+    // The token is durable before this node proves its own key, and so before the node does anything for this WaaS.
     const seen = followed?.latest()
     try {
       if (followed !== undefined) this.#outdated = follow(followed, standing)
@@ -201,7 +201,7 @@ export class Connection {
     this.send({ kind: "ping", stamp: Math.round(performance.now() * 1000) })
   }
 
-  /** While it works on a task, WaaS must be able to tell a node that takes its time from one that hangs (formats.md 12). */
+  /** While this node works on a task, WaaS must be able to tell that it is slow and does not hang (formats.md 12). */
   #showLife(): void {
     if (this.#options.isWaitedFor?.() === true) {
       this.send({ kind: "ping", stamp: Math.round(performance.now() * 1000) })
@@ -224,7 +224,7 @@ function socketOptions(options: LinkOptions): Bun.WebSocketOptions {
     perMessageDeflate: false,
     ...(proxy === undefined ? {} : { proxy }),
     tls: {
-      // Said aloud, because an environment variable would switch it off otherwise.
+      // Set explicitly: the default can be switched off by an environment variable (NODE_TLS_REJECT_UNAUTHORIZED).
       rejectUnauthorized: true,
       ...(ca === undefined ? {} : { ca }),
       ...(client === undefined ? {} : { cert: client.certificate, key: asBuffer(client.key) }),

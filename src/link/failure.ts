@@ -1,6 +1,6 @@
 /**
- * Why a connection ended, as one of the E-LNK codes, and the line that logs show for it. Some of the lines are looked for
- * by scripts in the field (formats.md 4.2): their words stay, and no other line says "connected." (formats.md 4.3).
+ * Why a connection ended, as one of the E-LNK codes, and the log line for it. Scripts of operators search for some of these lines
+ * (formats.md 4.2), so their wording must not change, and no other line may contain "connected." (formats.md 4.3).
  */
 import { toHex } from "../bytes.ts"
 import { CosignerError, isCode } from "../errors.ts"
@@ -10,7 +10,7 @@ import type { RefusalReason } from "../wire/packets.ts"
 import { LINK } from "../wire/versions.ts"
 import { type LinkOptions, shownUrl } from "./options.ts"
 
-/** Verification codes of OpenSSL that mean: nobody whom we trust has signed this certificate. */
+/** Verification codes of OpenSSL for a certificate that no trusted authority has signed. */
 const UNKNOWN_AUTHORITY: ReadonlySet<string> = new Set([
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
   "UNABLE_TO_GET_ISSUER_CERT",
@@ -19,15 +19,16 @@ const UNKNOWN_AUTHORITY: ReadonlySet<string> = new Set([
   "DEPTH_ZERO_SELF_SIGNED_CERT",
 ])
 
-/** BoringSSL's reading of an answer that is no TLS record: plain HTTP, or another protocol. */
+/** BoringSSL's error names for an answer that is not a TLS record: plain HTTP, or another protocol. */
 const NO_TLS = /\b(?:WRONG_VERSION_NUMBER|HTTP_REQUEST|HTTPS_PROXY_REQUEST)\b/
 
-/** What the runtime says when a WebSocket could not be opened. Behind a status the text is the server's, or the proxy's. */
+/** What the runtime reports when a WebSocket cannot be opened. Behind a status code, `message` is text of the server or the proxy. */
 export interface DialFailure {
   readonly message: string
   readonly code: string
 }
 
+/** E-LNK-001, -002, -014 or -021. Nothing that the other side wrote is shown, and no credential of the URL. */
 export function dialError(options: LinkOptions, failure: DialFailure): CosignerError {
   const url = shownUrl(options.url)
   const said = withoutAnswer(failure.message.split(" failed: ").slice(1).join(" failed: ") || failure.message)
@@ -37,7 +38,7 @@ export function dialError(options: LinkOptions, failure: DialFailure): CosignerE
   }
   if (NO_TLS.test(said)) return new CosignerError("E-LNK-021", { url })
   const detail = printable(failure.code === "" ? said : `${said} (${failure.code})`)
-  // somebody hung up before there was a certificate to judge
+  // The other side hung up before it showed a certificate, so this says nothing about TLS settings.
   const isCutOff = failure.code === "ECONNRESET"
   if (!isCutOff && /^TLS handshake failed|certificate/i.test(said))
     return new CosignerError("E-LNK-002", { url, detail })
@@ -79,7 +80,7 @@ export function refusalError(options: LinkOptions, reason: RefusalReason): Cosig
 export const wrongServer = (options: LinkOptions): CosignerError =>
   new CosignerError("E-LNK-004", { expected: toHex(options.waasKey) })
 
-/** The line for people and scripts. */
+/** The log line for an ended connection, as people and scripts look for it. */
 export function failureLine(error: CosignerError): string {
   if (isCode(error, "E-LNK-002")) return `Connection failed: tls: ${error.data.detail}`
   if (isCode(error, "E-LNK-005")) {
@@ -93,10 +94,10 @@ function ownId(options: LinkOptions): string {
   return party === undefined ? "" : nodeIdOf(party)
 }
 
-/** Up to the status: a proxy may answer with what it was asked, the user and password that it was shown among it. */
+/** Cuts the text behind the status code: a proxy may echo the request, and with it the user and password. */
 const withoutAnswer = (said: string): string => said.replace(/(\b\d{3})\s[\s\S]*$/, "$1")
 
-/** Foreign text for a log line: short, printable, and unable to pass for the line that says the link is up. */
+/** Makes foreign text safe for a log line: short, printable, and never mistakable for the line that says the link is up. */
 function printable(text: string): string {
   return text
     .replace(/[^\x20-\x7e]/g, "?")

@@ -1,11 +1,12 @@
-/** Which WaaS a node goes on with (formats.md 14.1): the newest copy that it was shown, and none that is older. */
+/** Which copy of WaaS a node works with (formats.md 14.1): the newest one that it was ever shown, and never an older one. */
 import { CosignerError } from "../errors.ts"
 import { isNewestWaas, isSameToken, type SignedWaasToken, tokenText } from "../wire/waasToken.ts"
 import type { FollowedMemory } from "./options.ts"
 
 /**
- * Remembers what is newer than what was seen; undefined if the node goes on with that WaaS. The token's signature was checked. Throws
- * what the store throws. E-LNK-022 is returned, for the other side to be told first.
+ * Stores `shown` if it is newer than the remembered token. Returns undefined if the node may work with this WaaS, and E-LNK-022 if
+ * it is an older copy; the error is returned and not thrown, because the caller first shows the newer token to that WaaS.
+ * The caller has verified the token's signature. Throws what the store throws.
  */
 export function follow(memory: FollowedMemory, shown: SignedWaasToken | undefined): CosignerError | undefined {
   const seen = memory.latest()

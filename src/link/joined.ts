@@ -1,9 +1,9 @@
-/** What several links come to as one: the node is online while any of them is. Pure. */
+/** Joins the states of several links into one: the node is online while any link is. Pure. */
 import { type CosignerError, isCode } from "../errors.ts"
 import type { Measured } from "./connection.ts"
 import type { LinkState } from "./link.ts"
 
-/** Since when any link is up, or none: only who hears of each change knows. */
+/** `sinceMs`: since when at least one link, or no link, is up. The states do not say; the caller sees each change. */
 export function joined(links: readonly LinkState[], sinceMs: number): LinkState {
   const online = links.filter(({ phase }) => phase === "online")
   const isOnline = online.length > 0
@@ -14,7 +14,7 @@ export function joined(links: readonly LinkState[], sinceMs: number): LinkState 
     connections: sum(links, ({ connections }) => connections),
     measured: measuredOf(isOnline ? online : links),
     silentMs: silentOf(isOnline ? online : links),
-    // One that takes writes is enough to be asked something new.
+    // One replica that takes writes is enough: it can ask this node for new tasks.
     waasProblem: online.every(({ waasProblem }) => waasProblem !== undefined) ? online[0]?.waasProblem : undefined,
     lastError: errorOf(isOnline ? online : links),
     dropped: {
@@ -34,7 +34,7 @@ export function joined(links: readonly LinkState[], sinceMs: number): LinkState 
 
 const PHASES = ["online", "connecting", "waiting", "stopped"] as const
 
-/** The best of them. */
+/** The best phase of any link. */
 const phaseOf = (links: readonly LinkState[]): LinkState["phase"] =>
   PHASES.find((phase) => links.some((link) => link.phase === phase)) ?? "stopped"
 
@@ -46,7 +46,10 @@ function silentOf(links: readonly LinkState[]): number | undefined {
   return all.length === 0 ? undefined : Math.min(...all)
 }
 
-/** The middle one, so that one replica whose clock is off stops nobody and excuses nobody; of two the worse. */
+/**
+ * The measurement with the median clock offset, so that one replica with a wrong clock can neither stop a node nor hide that the
+ * node's own clock is wrong. Of an even number, the larger offset of the middle two (formats.md 14.4).
+ */
 function measuredOf(links: readonly LinkState[]): Measured | undefined {
   const all = links.flatMap(({ measured }) => measured ?? [])
   all.sort((a, b) => a.clockOffsetMs - b.clockOffsetMs)
@@ -56,11 +59,11 @@ function measuredOf(links: readonly LinkState[]): Measured | undefined {
   return Math.abs(low.clockOffsetMs) > Math.abs(high.clockOffsetMs) ? low : high
 }
 
-/** What a machine says that is not there, or hangs up. */
-const OF_THE_WAY = ["E-LNK-001", "E-LNK-003", "E-LNK-009", "E-LNK-011", "E-LNK-013", "E-LNK-014"] as const
+/** Errors that say only that a replica was not reached, or that it ended the connection for the moment. */
+const CONNECTIVITY_CODES = ["E-LNK-001", "E-LNK-003", "E-LNK-009", "E-LNK-011", "E-LNK-013", "E-LNK-014"] as const
 
-/** What WaaS said against this node says more than that another replica was not reached. */
+/** The error to show: a refusal of this node comes before an error of connectivity, because an operator must act on it. */
 function errorOf(links: readonly LinkState[]): CosignerError | undefined {
   const all = links.flatMap(({ lastError }) => lastError ?? [])
-  return all.find((error) => !OF_THE_WAY.some((code) => isCode(error, code))) ?? all[0]
+  return all.find((error) => !CONNECTIVITY_CODES.some((code) => isCode(error, code))) ?? all[0]
 }

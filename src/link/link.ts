@@ -1,6 +1,6 @@
 /**
- * The node's link to WaaS, as the rest of the node sees it: calls, events, state. nodeLink.ts is the link to one address, links.ts
- * makes one link of several.
+ * The node's link to WaaS, as the rest of the node sees it: calls, events, state. nodeLink.ts implements the link to one address;
+ * links.ts combines the links to several addresses into one.
  */
 import type { Bytes } from "../bytes.ts"
 import type { CosignerError } from "../errors.ts"
@@ -8,7 +8,7 @@ import type { Depth, PeerMemory } from "../wire/channel.ts"
 import type { FromNode, ToNode } from "../wire/frames.ts"
 import type { Measured } from "./connection.ts"
 
-/** Whether frames about a task go by the link that came up, or has room again. */
+/** Whether frames about this task go over the link that came up, or that has room again. */
 export type Concerns = (taskId: string) => boolean
 
 interface CameUp {
@@ -18,13 +18,22 @@ interface CameUp {
 }
 
 export interface LinkHandlers {
-  /** A frame of WaaS; acknowledged when this returns. What it throws is logged as a bug, and the frame counts as seen. */
+  /**
+   * Handles one frame of WaaS. The frame is acknowledged after this returns. An exception is logged as a bug, and the frame counts
+   * as received all the same.
+   */
   onFrame(frame: ToNode): void
-  /** Frames flow. After "restarted", frames that WaaS had not acknowledged are sent again, and earlier ones may be lost to it. */
+  /**
+   * Frames flow from now on. If `peer` is "restarted", the channel sends unacknowledged frames again, and WaaS may have forgotten
+   * frames that it did acknowledge.
+   */
   onOnline(peer: PeerMemory, cameUp: CameUp): void
-  /** WaaS is met nowhere any more. */
+  /** No link to WaaS is up any more. */
   onOffline(why: CosignerError): void
-  /** After a "full" there is room again; or the replica that had these tasks is gone, and others are there. */
+  /**
+   * Frames about these tasks can be sent (again): after a "full" there is room, or the replica that commanded them is gone while
+   * another one is connected.
+   */
   onWritable(concerns: Concerns): void
 }
 
@@ -32,21 +41,21 @@ export interface LinkState {
   readonly phase: "connecting" | "online" | "waiting" | "stopped"
   /** When this phase began, ms since 1970. */
   readonly sinceMs: number
-  /** Connections that did not come up since the last one that did. */
+  /** Connections that failed since the last one that came up. */
   readonly failures: number
   /** Connections that came up since the start. */
   readonly connections: number
   readonly measured: Measured | undefined
-  /** Since WaaS was last heard on this connection, ms; undefined without one. */
+  /** Time since WaaS was last heard on this connection, ms; undefined without a connection. */
   readonly silentMs: number | undefined
-  /** What WaaS said last on this connection of why it takes no writes; undefined while it does, or says nothing of it. */
+  /** Why WaaS takes no writes, as it said last on this connection; undefined while it takes them, or has said nothing. */
   readonly waasProblem: { readonly code: string; readonly reason: string } | undefined
   /** How the last connection ended. */
   readonly lastError: CosignerError | undefined
-  /** Frames that came or went no further, by reason. */
+  /** Frames that were dropped on arrival or not accepted for sending, by reason. */
   readonly dropped: Readonly<Record<LinkDrop, number>>
   readonly queue: Depth
-  /** Where WaaS may be met, in the order of the configuration. */
+  /** The addresses of WaaS, in the order of the configuration. */
   readonly replicas: readonly ReplicaState[]
 }
 
@@ -57,7 +66,7 @@ export interface ReplicaState {
   readonly phase: LinkState["phase"]
   /** When this phase began, ms since 1970. */
   readonly sinceMs: number
-  /** Since frames ceased to flow, or the start, ms; undefined while they do. */
+  /** Time since frames stopped flowing, or since the start, ms; undefined while they flow. */
   readonly awayMs: number | undefined
   readonly failures: number
   readonly silentMs: number | undefined
@@ -69,19 +78,19 @@ export interface ReplicaState {
 export type LinkDrop = "malformed" | "duplicate" | "handlerFailed" | "queueFull"
 
 export interface Link {
-  /** "full": not taken; wait for onWritable. Throws E-LNK-020 for a frame that WaaS would refuse to read. */
+  /** "full": the frame was not accepted; wait for onWritable. Throws E-LNK-020 for a frame that WaaS would refuse to read. */
   send(frame: FromNode): "queued" | "full"
-  /** The frame that is being handled is a command about this task: frames about it go to its sender from now on. */
+  /** Says that the frame being handled commands this task: from now on frames about the task go to the replica that sent it. */
   commanded(taskId: string): void
   /**
-   * Takes envelopes back that WaaS has not acknowledged: those of which `isMeant` says so. If one of them may be on its way, the
-   * connection ends at once and what the system still holds of it is lost; the next one carries the rest.
+   * Takes back the unacknowledged envelopes for which `isMeant` is true. If one of them may already be in a send buffer, the
+   * connection ends at once, so that the buffer is lost; the other frames follow on the next connection.
    */
   withdraw(isMeant: (envelope: EnvelopeOut) => boolean): void
   state(): LinkState
-  /** From now on only the WaaS of that key; a connection to another one ends. */
+  /** From now on the link accepts only the WaaS with this key. A connection that is up ends, and the link dials again. */
   trust(waasKey: Bytes): void
-  /** For good; unacknowledged frames are forgotten. */
+  /** Ends the link for good; unacknowledged frames are forgotten. */
   stop(): void
 }
 

@@ -1,6 +1,6 @@
 /**
- * A node's links: one to each address of its WaaS, as one link. Where there is one address it is that link itself. Owns who is told of what,
- * by routes.ts, and when a link is dialled hastily.
+ * Combines a node's links, one to each address of its WaaS, into one link (formats.md 14.4); a single address needs no combining.
+ * Owns which link a frame goes over (routes.ts decides) and which links dial with short pauses.
  */
 import { type Bytes, equal } from "../bytes.ts"
 import type { CosignerError } from "../errors.ts"
@@ -14,13 +14,19 @@ import { OneToken } from "./oneToken.ts"
 import { addressesOf, checkTarget, type LinkOptions, shownUrl } from "./options.ts"
 import { Routes } from "./routes.ts"
 
-/** Some two minutes: a replica that starts again is found soon, one that is gone for long is not dialled in haste for ever. */
+/**
+ * So many failed dials in a row use short pauses, about two minutes in all: a replica that restarts is found soon, and one that is
+ * gone for long is not dialled at that rate for ever.
+ */
 const HASTY_DIALS = 24
 
-/** Within so many first pauses a link whose connection another one took is up again. */
-const TAKEN_BACK = 8
+/**
+ * How long after a link went down its address still counts as leading to the same process as another link's, in units of the first
+ * pause: a link whose connection a sibling took over is up again within this time.
+ */
+const TAKE_BACK_PAUSES = 8
 
-/** Dials at once. Throws E-LNK-012 for options that cannot work; everything later is a state and a retry. */
+/** Starts dialling at once. Throws E-LNK-012 for options that can never work; later problems show in the state and are retried. */
 export function startLink(options: LinkOptions, handlers: LinkHandlers): Link {
   checkTarget(options)
   const [url, ...others] = addressesOf(options)
@@ -33,9 +39,9 @@ class Links implements Link {
   readonly #links: readonly [NodeLink, ...NodeLink[]]
   readonly #routes: Routes<NodeLink>
   readonly #token: OneToken | undefined
-  /** Links that are not dialled while another one has the process that they led to. */
+  /** Links that lead to the same process as another link (the value), and do not dial while that one is up. */
   readonly #sameProcess = new Map<NodeLink, NodeLink>()
-  /** Since any link is up, or none, ms since 1970. */
+  /** When the first link came up, or the last one went down, ms since 1970. */
   #sinceMs: number
 
   constructor(options: LinkOptions, [url, ...others]: readonly [string, ...string[]], handlers: LinkHandlers) {
@@ -76,7 +82,7 @@ class Links implements Link {
     for (const link of this.#links) link.stop()
   }
 
-  /** A link calls its handlers from its sockets, so never before all links are made. */
+  /** A link calls its handlers only from socket events, so #routes and #links are set by then. */
   #linkTo(url: string): NodeLink {
     const { log } = this.#options
     const token = this.#token
@@ -106,13 +112,13 @@ class Links implements Link {
   }
 
   /**
-   * A process keeps one connection of a node: where two addresses lead to it, the earlier one has it, and has it back when the later one
-   * has just taken it.
+   * The address of an earlier link that leads to the same process of WaaS. A process keeps one connection per node, so two links to
+   * it would replace each other for ever; the earlier one in the configuration keeps it, or gets it back if it lost it just now.
    */
   #sameAs(link: NodeLink): string | undefined {
     const epoch = link.peerEpoch()
     if (epoch === undefined) return undefined
-    const justNowMs = TAKEN_BACK * this.#options.timing.backoffMs
+    const justNowMs = TAKE_BACK_PAUSES * this.#options.timing.backoffMs
     for (const other of this.#links) {
       if (other === link) return undefined
       const theirs = other.peerEpoch()
@@ -143,7 +149,7 @@ class Links implements Link {
   }
 }
 
-/** Each line says which replica it is about. */
+/** A log whose lines name the replica that they are about. */
 function named(log: Log, waas: string): Log {
   const withName = (fields: LogFields = {}): LogFields => ({ ...fields, waas })
   return {

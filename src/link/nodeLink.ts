@@ -1,6 +1,6 @@
 /**
- * The link to one address of WaaS: it dials out, stays up, and carries frames in order and exactly once while neither side restarts.
- * Owns reconnection, the channel, the state that metrics and status show, and the lines that say how it stands.
+ * The link to one address of WaaS. It dials, reconnects, and delivers frames in order, and exactly once unless a side restarts.
+ * Owns reconnection, the channel, the state that metrics and status show, and the log lines about the link.
  */
 import { randomBytes } from "node:crypto"
 import { type Bytes, copy } from "../bytes.ts"
@@ -18,11 +18,11 @@ import { follow } from "./followed.ts"
 import type { Concerns, EnvelopeOut, Link, LinkDrop, LinkHandlers, LinkState, ReplicaState } from "./link.ts"
 import { type LinkOptions, type LinkTiming, shownUrl } from "./options.ts"
 
-/** The pause after `failures` connections that did not come up before this one, ms; the caller spreads it by chance. */
+/** The pause after `failures` failed connections, ms; the caller adds jitter. */
 const backoffMs = (failures: number, timing: LinkTiming, capMs: number): number =>
   Math.min(capMs, timing.backoffMs * 2 ** Math.min(failures, 30))
 
-/** The frame as a WaaS of that link version reads it; undefined for what it has no words for, and need not be told. */
+/** The frame in the form of that link version (formats.md 13.2); undefined if the version has no such frame, and it is left out. */
 function asSpoken(frame: FromNode, version: number): FromNode | undefined {
   if (frame.kind === "awaits") return version >= LINK_WITH_APPROVALS ? frame : undefined
   if (frame.kind === "peer") return version >= LINK_WITH_PEERS ? frame : undefined
@@ -31,12 +31,15 @@ function asSpoken(frame: FromNode, version: number): FromNode | undefined {
   return { ...frame, kind: "report", status: 160, attempt: 0, approved: false, outcome: undefined }
 }
 
-/** The pause after so many failures is long enough for the link to come back that this one took the place of. */
-const YIELDS = 3
+/**
+ * E-LNK-028 counts as at least so many failures: the pause is then long enough for the sibling, whose connection this link took, to
+ * come back first.
+ */
+const FAILURES_AFTER_YIELDING = 3
 
 const EVERY_TASK: Concerns = () => true
 
-/** Dials at once. */
+/** The constructor starts dialling at once. */
 export class NodeLink implements Link {
   #options: LinkOptions
   readonly #handlers: LinkHandlers
@@ -44,25 +47,26 @@ export class NodeLink implements Link {
   readonly #dropped: Record<LinkDrop, number> = { malformed: 0, duplicate: 0, handlerFailed: 0, queueFull: 0 }
   #connection: Connection | undefined
   #phase: LinkState["phase"] = "connecting"
-  /** Of the connection that was made last; 0 before the first. */
+  /** The link version of the latest connection; 0 before the first. */
   #version = 0
   #sinceMs: number
-  /** By the monotonic clock. */
+  /** When frames stopped flowing, by the monotonic clock; undefined while they flow. */
   #awaySince: number | undefined = performance.now()
   #failures = 0
   #connections = 0
   #measured: Measured | undefined
   #lastError: CosignerError | undefined
   #waasProblem: LinkState["waasProblem"]
-  /** What WaaS said last could not be written down. */
+  /** WaaS's latest token could not be stored; the log says so once. */
   #isForgetful = false
-  /** A frame was refused for want of room, and its sender waits to be told of room. */
+  /** A frame was refused because the queue was full, and its sender waits for onWritable. */
   #awaited = false
   #retry: ReturnType<typeof setTimeout> | undefined
   /** When the pause ends, by the monotonic clock. */
   #retryAt = 0
-  #refusedForGood = false
-  /** While a frame is being handled nothing is sent: what is sent would acknowledge it. */
+  /** The last connection ended in a way that dialling soon would make worse: nothing shortens the pause. */
+  #keepsLongPause = false
+  /** While a handler runs, nothing is sent: a packet would acknowledge the frame before it is handled. */
   #handling = false
 
   constructor(options: LinkOptions, handlers: LinkHandlers) {
@@ -75,7 +79,7 @@ export class NodeLink implements Link {
 
   send(said: FromNode): "queued" | "full" {
     const frame = asSpoken(said, this.#version)
-    // What is for whoever is online now is not kept for later: the queue is for tasks.
+    // A peer message is only for nodes that are online now, so it is not kept for later: the queue is for tasks.
     if (frame === undefined || (frame.kind === "peer" && this.#phase !== "online")) return "queued"
     const encoded = encodeFromNode(frame)
     const answer = this.#channel.send(encoded)
@@ -90,7 +94,7 @@ export class NodeLink implements Link {
     return answer
   }
 
-  /** One address, one home. */
+  /** With one address every frame goes the same way. */
   commanded(): void {}
 
   get url(): string {
@@ -101,15 +105,15 @@ export class NodeLink implements Link {
     return this.#phase === "online"
   }
 
-  /** Of the process at the other end, as it said last. */
+  /** The channel epoch of the WaaS process at this address, as it said last: it identifies the process. */
   peerEpoch(): Bytes | undefined {
     return this.#channel.peerEpoch()
   }
 
-  /** Something is to be sent, or no other link is up, in the middle of a long pause. */
+  /** Shortens a long pause: a frame waits to be sent, or the last other link went down. */
   hasten(): void {
     const { timing, jitter } = this.#options
-    if (this.#phase !== "waiting" || this.#refusedForGood || !this.#isUrgent(this.#failures)) return
+    if (this.#phase !== "waiting" || this.#keepsLongPause || !this.#isUrgent(this.#failures)) return
     if (this.#retryAt - performance.now() <= timing.waitedForCapMs) return
     this.#dialIn(Math.round(timing.waitedForCapMs * (0.5 + jitter() / 2)))
   }
@@ -118,7 +122,7 @@ export class NodeLink implements Link {
     const isOnItsWay = this.#channel.replace((encoded) => {
       const frame = decodeFromNode(encoded)
       if ("problem" in frame || frame.kind !== "envelope" || !isMeant(frame)) return undefined
-      // its number must not be missing; its receivers drop what is no envelope
+      // The frame keeps its number, because a gap would end the connection. Receivers drop one byte as a malformed envelope.
       return encodeFromNode({ ...frame, envelope: new Uint8Array(1) })
     })
     if (isOnItsWay) this.#connection?.fail(new CosignerError("E-FRZ-005", {}))
@@ -155,7 +159,7 @@ export class NodeLink implements Link {
     this.#connection = undefined
   }
 
-  /** Since frames ceased to flow; 0 while they do. */
+  /** Time since frames stopped flowing, ms; 0 while they flow. */
   awayMs(): number {
     return this.#awaySince === undefined ? 0 : performance.now() - this.#awaySince
   }
@@ -203,9 +207,9 @@ export class NodeLink implements Link {
   #onEnd(error: CosignerError): void {
     const { log } = this.#options
     const wasOnline = this.#phase === "online"
-    // A replica may be a moment behind another: what it has to catch up with says nothing of how long it was away.
+    // A replica may be a moment behind another and catch up at once: its first E-LNK-022 in a row does not lengthen the pause.
     const isBehind = isCode(error, "E-LNK-022") && this.#lastError?.code !== error.code
-    const known = isCode(error, "E-LNK-028") ? Math.max(this.#failures, YIELDS) : this.#failures
+    const known = isCode(error, "E-LNK-028") ? Math.max(this.#failures, FAILURES_AFTER_YIELDING) : this.#failures
     const failures = wasOnline || isBehind ? 0 : known
     this.#connection = undefined
     this.#waasProblem = undefined
@@ -221,11 +225,12 @@ export class NodeLink implements Link {
 
   #pauseAfter(error: CosignerError, failures: number): number {
     const { timing, jitter } = this.#options
-    // A second node with the same key would take the connection back at once, and so on for ever. Of several links it was a sibling.
+    // Another process has this node's key. Dialling at once would take the connection back from it, and it would do the same for
+    // ever. With several links, the other one was a sibling of this link.
     const isReplaced = isCode(error, "E-LNK-008") && this.#options.siblings === undefined
-    this.#refusedForGood = isReplaced || isCode(error, "E-LNK-015")
+    this.#keepsLongPause = isReplaced || isCode(error, "E-LNK-015")
     const capMs = this.#isUrgent(failures) ? Math.min(timing.waitedForCapMs, timing.backoffCapMs) : timing.backoffCapMs
-    const pause = this.#refusedForGood ? timing.backoffCapMs : backoffMs(failures, timing, capMs)
+    const pause = this.#keepsLongPause ? timing.backoffCapMs : backoffMs(failures, timing, capMs)
     return Math.round(pause * (0.5 + jitter() / 2))
   }
 
@@ -304,7 +309,10 @@ export class NodeLink implements Link {
     this.#guarded(() => this.#handlers.onFrame(frame))
   }
 
-  /** Followed as at a handshake, but that a replica may be a moment behind: it is the same WaaS that the handshake let in. */
+  /**
+   * Follows the token as at a handshake, with one exception: a lower mark of the same incarnation is ignored, because a replica may
+   * be a moment behind another, and the handshake has already accepted this WaaS (formats.md 14.1).
+   */
   #onStanding({ token, code, reason }: Standing): void {
     const { followed, waasKey, log } = this.#options
     if (!isTokenOf(waasKey, token)) return this.#connection?.fail(wrongServer(this.#options))
@@ -318,7 +326,7 @@ export class NodeLink implements Link {
       if (outdated !== undefined) this.#connection?.fail(outdated)
       this.#isForgetful = false
     } catch (error) {
-      // Its own readiness says that the store does not write; the next word of WaaS is remembered again.
+      // The node's readiness already reports that its store takes no writes. The next standing frame tries again.
       if (!this.#isForgetful) log.warn("how far WaaS has come could not be remembered", { why: errorText(error) })
       this.#isForgetful = true
     }

@@ -1,6 +1,6 @@
 /**
- * What a link is made of, and the checks that can be made before the first connection: a link that could never come up
- * stops the start with E-LNK-012 instead of retrying for ever.
+ * The options of a link, and the checks that need no connection: a link that could never come up stops the start with E-LNK-012
+ * instead of retrying for ever.
  */
 import { createPrivateKey, type X509Certificate } from "node:crypto"
 import type { Bytes } from "../bytes.ts"
@@ -16,21 +16,21 @@ import type { Signer } from "../wire/signed.ts"
 import type { SignedWaasToken } from "../wire/waasToken.ts"
 
 export interface LinkTiming {
-  /** From the dial to the end of the handshake, ms. The runtime's own limit is two minutes, too long to be of use. */
+  /** Limit from the dial to the end of the handshake, ms. The runtime's own limit, two minutes, is too long to be useful. */
   readonly handshakeMs: number
-  /** Between heartbeats, ms. */
+  /** Interval of heartbeats, ms. */
   readonly pingMs: number
-  /** Between signs of life while a task is in work, ms: WaaS takes a node that owes a word for hung after 2 s of silence. */
+  /** Interval of pings while a task is in work, ms: WaaS treats a node that owes an answer as hung after 2 s of silence. */
   readonly busyPingMs: number
-  /** So many heartbeats without a word from WaaS, and the connection is taken for dead. */
+  /** After so many unanswered heartbeats the connection counts as dead. */
   readonly missedPings: number
   /**
-   * The first pause before a new connection, ms; it doubles with each connection that did not come up, up to the cap. One that
-   * came up and was cut says nothing against the next: it begins with the first pause again, however short it lived.
+   * The first pause before a new connection, ms. It doubles with each failed connection, up to the cap. A connection that came up
+   * resets it, however short it lived.
    */
   readonly backoffMs: number
   readonly backoffCapMs: number
-  /** The cap while something waits for the link, ms. */
+  /** The cap while the link is urgent, ms: work waits for it, or, with several links, no link is up or this one failed a few times. */
   readonly waitedForCapMs: number
 }
 
@@ -47,57 +47,57 @@ export const LINK_TIMING: LinkTiming = {
 export interface LinkOptions {
   /** `wss://host/ws`; `ws:` is for loopback and tests, which config/ decides. */
   readonly url: string
-  /** Where further replicas of the same WaaS are: each has a link of its own. */
+  /** Addresses of further replicas of the same WaaS; each gets a link of its own. */
   readonly others?: readonly string[]
   /** The pinned Ed25519 key of WaaS, 32 bytes. */
   readonly waasKey: Bytes
   /** The node's identity. */
   readonly node: Signer
-  /** How far the database has come, asked at every connection; absent for a probe that is not the node at work. */
+  /** How far the node's database has come; asked at every connection. Absent for a probe, which is not the running node. */
   readonly fencingToken?: () => FencingToken
-  /** That proof was answered, or never will be; once or more after each. */
+  /** Called at least once after each fencingToken(): the proof with it was answered, or never will be. */
   readonly proofAnswered?: () => void
-  /** Absent for a probe that is not the node at work: it follows nobody. */
+  /** Absent for a probe, which remembers no WaaS. */
   readonly followed?: FollowedMemory
-  /** PEM of the authorities to trust instead of the system's (which SSL_CERT_FILE names otherwise). */
+  /** PEM of the authorities to trust instead of the system's (or those of SSL_CERT_FILE). */
   readonly ca: string | undefined
   readonly client: { readonly certificate: string; readonly key: Secret } | undefined
-  /** `http://user:password@host:port`; connections go through its CONNECT. */
+  /** `http://user:password@host:port`; connections go through it by CONNECT. */
   readonly proxy: string | undefined
-  /** Whether work of the node waits for the link, besides the frames in its queue. */
+  /** Whether the node has work that waits for the link, besides the frames in its queue. */
   readonly isWaitedFor?: () => boolean
-  /** Of one of several links. */
+  /** Set if this is one of several links. */
   readonly siblings?: LinkSiblings
   readonly limits: ChannelLimits
   readonly timing: LinkTiming
   readonly clock: Clock
-  /** Uniform in [0, 1): spreads the reconnections of many nodes. */
+  /** A uniform random number in [0, 1): it spreads the reconnections of many nodes. */
   readonly jitter: () => number
   readonly log: Log
 }
 
-/** What a link asks of those beside it. */
+/** What one of several links needs to know of the others. */
 interface LinkSiblings {
-  /** Whether it is to be dialled in haste. Alone, it is while something waits for it. */
+  /** Whether the link should dial with short pauses after so many failures. A single link does so while work waits for it. */
   isUrgent(failures: number): boolean
-  /** The address that leads to the same process of WaaS, and has it; asked when this link has come up. */
+  /** The address of another link that keeps the connection to the same process of WaaS; asked when this link comes up. */
   sameAs(): string | undefined
-  /** Not while the link that has the same process is up. */
+  /** False while another link to the same process is up. */
   mayDial(): boolean
 }
 
-/** What the node remembers of its WaaS (store/waasTrust.ts). */
+/** The node's memory of its WaaS (store/waasTrust.ts). */
 export interface FollowedMemory {
-  /** The newest token that was followed. */
+  /** The newest token that this node has followed. */
   latest(): SignedWaasToken | undefined
-  /** On the disk when it returns. */
+  /** Stores the token, durably when it returns. */
   follow(token: SignedWaasToken): void
 }
 
-/** Where a link leads and what proves both ends, as a configuration has it. */
+/** Where a link leads and how both ends prove themselves, as the configuration says. */
 export type LinkTarget = Pick<LinkOptions, "url" | "others" | "waasKey" | "proxy" | "ca" | "client">
 
-/** Each address once, the configuration's first one first. */
+/** The addresses without duplicates, `url` first. */
 export function addressesOf({ url, others = [] }: Pick<LinkTarget, "url" | "others">): readonly [string, ...string[]] {
   return [url, ...new Set(others.filter((other) => other !== url))]
 }
@@ -116,13 +116,13 @@ export function checkTarget(options: LinkTarget): void {
   }
 }
 
-/** The secret's own memory, for interfaces that want a Buffer. */
+/** A Buffer over the secret's own memory, not a copy, so that wiping the secret wipes the Buffer. */
 export function asBuffer(secret: Secret): Buffer {
   const bytes = secret.expose()
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
-/** The URL as logs may show it: without user, password and query. */
+/** The URL as logs may show it: without user, password, query and fragment. */
 export function shownUrl(url: string): string {
   const { protocol, host, pathname } = new URL(url)
   return `${protocol}//${host}${pathname}`
@@ -136,7 +136,7 @@ function checkUrl(key: string, text: string, protocols: readonly string[], mayHa
   if (url.hash !== "") refuse(key, "a fragment has no place in it")
 }
 
-/** The certificates of a PEM file, and nothing else of it. Throws E-LNK-012. */
+/** Only the certificates of a PEM file, again as PEM. Throws E-LNK-012 if there is none, or one cannot be read. */
 export const certificatesOf = (key: string, pem: string): string =>
   certificates(key, pem)
     .map((certificate) => certificate.toString())

@@ -1,18 +1,18 @@
 /**
- * Which of a node's links a frame goes by (formats.md 14.3): what is said of a task goes to its home, the replica that last commanded
- * something about it. Pure but for what it remembers, which is bounded.
+ * Which of a node's links a frame goes over (formats.md 14.4): a frame about a task goes to the task's home, the replica that last
+ * sent task, start or cancel of it. Does no I/O; what it remembers is bounded.
  */
 import type { FromNode, ToNode } from "../wire/frames.ts"
 
-/** Above the tasks that a node has in work, so that those that it refused or ended push no home of theirs out. */
+/** More than a node has tasks in work, so that homes of tasks that it refused or ended do not push out homes of open ones. */
 const MOST_HOMES = 1024
 
 export class Routes<L extends { isOnline(): boolean }> {
   readonly #links: readonly [L, ...L[]]
   readonly #most: number
-  /** Least lately commanded first. */
+  /** The home of each task, least recently commanded first. */
   readonly #homes = new Map<string, L>()
-  /** Whose frame is being handled. */
+  /** The link whose frame is being handled. */
   #speaking: L | undefined
   #turn = 0
 
@@ -21,7 +21,7 @@ export class Routes<L extends { isOnline(): boolean }> {
     this.#most = most
   }
 
-  /** While `handle` runs, `link` is the one that speaks: it is what is answered, and the home of what it commands. */
+  /** While `handle` runs, answers go to `link`, and it becomes the home of the tasks that it commands. */
   hear(link: L, frame: ToNode, handle: () => void): void {
     const before = this.#speaking
     this.#speaking = link
@@ -29,12 +29,12 @@ export class Routes<L extends { isOnline(): boolean }> {
       handle()
     } finally {
       this.#speaking = before
-      // Nothing more is said of that task, whoever has it.
+      // The node sends nothing more about that task, whichever replica owns it.
       if (frame.kind === "outcomeStored") this.#homes.delete(frame.taskId)
     }
   }
 
-  /** The link that speaks has said task, start or cancel of it. */
+  /** The frame being handled is task, start or cancel of this task: its link becomes the task's home. */
   commanded(taskId: string): void {
     if (this.#speaking === undefined) return
     this.#homes.delete(taskId)
@@ -42,7 +42,7 @@ export class Routes<L extends { isOnline(): boolean }> {
     if (this.#homes.size > this.#most) for (const [oldest] of this.#homes) return void this.#homes.delete(oldest)
   }
 
-  /** Empty: what is for whoever is there now, and nobody is. */
+  /** The links that the frame goes over. Empty for a frame that only connected replicas need, if none is connected. */
   of(frame: FromNode): readonly L[] {
     switch (frame.kind) {
       case "readiness":
@@ -52,7 +52,7 @@ export class Routes<L extends { isOnline(): boolean }> {
       case "groups":
         return this.#speaking === undefined ? this.#online() : [this.#speaking]
       case "envelope": {
-        // Of no use anywhere else: only the home knows of that attempt.
+        // Only the home knows this attempt, so it gets the envelope even while it is away.
         const home = this.#homes.get(frame.taskId)
         return home === undefined ? this.#everywhere() : [home]
       }
@@ -65,7 +65,7 @@ export class Routes<L extends { isOnline(): boolean }> {
     }
   }
 
-  /** Whether what is to be said of a task again goes by this link. */
+  /** Whether the node repeats over this link what it has to say about the task. */
   concerns(link: L, taskId: string): boolean {
     const home = this.#homes.get(taskId)
     return home === undefined || home === link || !home.isOnline()
@@ -79,13 +79,19 @@ export class Routes<L extends { isOnline(): boolean }> {
     return this.#links.filter((link) => link.isOnline())
   }
 
-  /** A replica that does not own a task drops what is said of it. Without any, it waits for the one that is likely to. */
+  /**
+   * All links that are up: a replica that does not own the task drops the frame. If none is up, the frame waits at the link of the
+   * replica that most likely owns the task.
+   */
   #everywhere(home: L = this.#links[0]): readonly L[] {
     const online = this.#online()
     return online.length > 0 ? online : [home]
   }
 
-  /** An answer goes where the question came from; the rest by turns, since a peer may have lost a replica that this node has. */
+  /**
+   * One link for a peer message: the one that asked, for an answer; otherwise the links take turns, because the receiver may not be
+   * connected to every replica that this node is connected to.
+   */
   #one(): readonly L[] {
     if (this.#speaking?.isOnline() === true) return [this.#speaking]
     const online = this.#online()
