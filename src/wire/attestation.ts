@@ -1,7 +1,7 @@
 /**
- * A node's word that an address is a group's own (formats.md 7.6): it derived the address from its own record of the group, and signs
- * what it found with its identity key. Enough of them make an address true whatever WaaS says: whoever would lie has to hold the
- * keys of as many nodes as it takes to sign.
+ * A node's signed statement that an address belongs to a group (formats.md 7.6). The node derives the address from its own record of
+ * the group and signs the result with its identity key. Threshold attestations prove an address whatever WaaS says: to forge them,
+ * an attacker needs the identity keys of as many nodes as a signature needs.
  */
 import { type Bytes, fromHex, toHex, utf8 } from "../bytes.ts"
 import { Malformed } from "../codec.ts"
@@ -14,7 +14,7 @@ import { nodeIdOf, parseNodeId } from "./nodeId.ts"
 /** What is attested, in the order in which it is signed. */
 interface AttestedAddress {
   readonly group_id: string
-  /** Of the epoch that signs, hex. */
+  /** The epoch whose shares sign, hex. */
   readonly epoch_id: string
   /** xpub or cpub. */
   readonly root_key: string
@@ -57,7 +57,7 @@ const signedBytes = (nodeId: string, attested: AttestedAddress) => {
   return frame("address", ...fields.map(utf8))
 }
 
-/** `sign` is the identity key of `party`. */
+/** Attests the address. `sign` signs with the identity key of `party` (Ed25519, 64 bytes). */
 export function attestAddress(
   { party, sign }: { readonly party: PartyId; readonly sign: (bytes: Bytes) => Bytes },
   attested: AttestedAddress,
@@ -66,12 +66,13 @@ export function attestAddress(
   return { version: 1, node_id, ...attested, signature: toHex(sign(signedBytes(node_id, attested))) }
 }
 
-/** Throws Malformed for what is none; whether its signature verifies is `isAttested`'s to say. */
+/** Parses an attestation of at most 4096 bytes. Throws Malformed. Does not verify the signature; isAttested does. */
 export const readAttestation = (document: Uint8Array): AddressAttestation => {
   if (document.length > MAX_BYTES) throw new Malformed("$: longer than any attestation")
   return form(parseJson(document, MAX_BYTES), "$")
 }
 
+/** Whether the signature verifies under the key in `node_id`. Says nothing about whether that node is a member of the group. */
 export function isAttested({ node_id, signature, ...attested }: AddressAttestation): boolean {
   const party = parseNodeId(node_id)
   const bytes = fromHex(signature)

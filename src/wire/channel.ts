@@ -1,23 +1,23 @@
 /**
- * The channel between a node and WaaS: frames in order, each exactly once, over connections that come and go. A pure
- * state machine: packets in, packets out; sockets, timers and the handshake are its host's.
+ * The channel between a node and WaaS (formats.md 13.1): it delivers frames in order, each exactly once, over connections that come
+ * and go. A pure state machine: packets in, packets out. Its host owns sockets, timers and the handshake.
  *
- * Each side numbers its frames from 1 and keeps them until they are acknowledged. Every connection begins with a resume
- * packet both ways, and goes on after the last frame that the peer says it received. Each side also has an epoch, drawn when
- * its channel is made: a peer that restarted has another one, numbering starts again, and what it had not acknowledged is
- * offered to it again (so across a restart, and only then, a frame may be seen twice).
+ * Each side numbers its frames from 1 and keeps them until they are acknowledged. Every connection begins with a resume packet in
+ * both directions and continues after the last frame that the peer says it received. Each side draws an epoch when it makes its
+ * channel. A peer that restarted has another epoch: numbering starts again, and the frames that it had not acknowledged are sent
+ * again. Only in this case may a frame arrive twice.
  *
- * Both queues are bounded: `send` answers "full" and keeps nothing; received frames are handed on at once, and the window
- * keeps a peer from being sent more than it acknowledges.
+ * Memory is bounded: `send` answers "full" and keeps nothing; received frames are handed on at once; and the window bounds how much
+ * is sent ahead of the peer's acknowledgements.
  */
 import { type Bytes, equal } from "../bytes.ts"
 import { type ChannelPacket, EPOCH_BYTES } from "./packets.ts"
 
 export interface ChannelLimits {
-  /** What may wait, unacknowledged, before `send` answers "full". */
+  /** How much may be queued, sent or not, until it is acknowledged; beyond it `send` answers "full". */
   readonly queueFrames: number
   readonly queueBytes: number
-  /** What may be on its way, sent and unacknowledged; one frame is always let through. */
+  /** How much may be sent and not yet acknowledged; one frame is always let through. */
   readonly windowFrames: number
   readonly windowBytes: number
 }
@@ -29,17 +29,17 @@ export const CHANNEL_LIMITS: ChannelLimits = {
   windowBytes: 4 * 1024 * 1024,
 }
 
-/** first: never met. same: nothing was lost. restarted: the peer remembers nothing of what it was told. */
+/** first: the peer is new to this side. same: nothing was lost. restarted: the peer has forgotten everything that it was sent. */
 export type PeerMemory = "first" | "same" | "restarted"
 
 export type ChannelReceived =
   | { readonly kind: "nothing" }
-  /** From now on frames flow. */
+  /** Frames flow from now on. */
   | { readonly kind: "resumed"; readonly peer: PeerMemory }
-  /** To be handed on before the next packet is taken from `next`: that one may acknowledge it. */
+  /** The caller must handle the frame before it calls `next`, because the next packet may acknowledge it. */
   | { readonly kind: "frame"; readonly payload: Bytes }
   | { readonly kind: "duplicate" }
-  /** The connection must be closed. The channel has renewed itself: the next connection begins a new numbering. */
+  /** The caller must close the connection. The channel has drawn a new epoch, so the next connection begins a new numbering. */
   | { readonly kind: "violation"; readonly what: string }
 
 export interface Depth {
@@ -50,28 +50,29 @@ export interface Depth {
 
 export interface Channel {
   /**
-   * Puts another frame in the place of each that the peer has not acknowledged and that `instead` names one for: it keeps its number,
-   * so a peer that has the first takes the second for a duplicate. True: one of them is on its way on this connection.
+   * Replaces each unacknowledged frame for which `instead` returns another one. The number stays, so a peer that already has the
+   * first frame drops the second as a duplicate. True if one of the replaced frames was already sent on this connection.
    */
   replace(instead: (frame: Bytes) => Bytes | undefined): boolean
-  /** Queues a frame, whether connected or not. "full": not taken; ask again when `hasRoom`. */
+  /** Queues a frame, connected or not. "full": the frame was not accepted; try again when `hasRoom`. */
   send(frame: Bytes): "queued" | "full"
-  /** A new connection, handshake done; whatever connection there was is forgotten. */
+  /** A new connection is there and its handshake is done; the channel forgets any earlier one. */
   connect(): void
   disconnect(): void
   receive(packet: ChannelPacket): ChannelReceived
-  /** The next packet to put on the connection; undefined when there is nothing to say or the window is used up. */
+  /** The next packet to send; undefined if there is none, or the window is used up. */
   next(): ChannelPacket | undefined
-  /** Whether the queue is at most half full. */
+  /** Whether the queue is at most half full; not merely below its limit, so that a sender is not woken for each frame. */
   hasRoom(): boolean
   depth(): Depth
-  /** Of the peer's process, as it said last; undefined before it did. */
+  /** The peer's epoch as of its last resume; undefined before the first. It identifies the peer's process. */
   peerEpoch(): Bytes | undefined
 }
 
+/** Stands for the peer's epoch in a resume while none is known. */
 const NOBODY: Bytes = new Uint8Array(EPOCH_BYTES)
 
-/** `newEpoch`: 16 random bytes, fresh each time it is called. */
+/** `newEpoch` returns 16 fresh random bytes at each call. */
 export const createChannel = (newEpoch: () => Bytes, limits: ChannelLimits): Channel =>
   new NumberedChannel(newEpoch, limits)
 
@@ -80,13 +81,13 @@ class NumberedChannel implements Channel {
   readonly #limits: ChannelLimits
   #epoch: Bytes
   #peer: Bytes | undefined
-  /** Frames #acked + 1 .. #acked + #queue.length, of which the first `#sent` are on this connection. */
+  /** Frames number #acked + 1 to #acked + #queue.length; the first `#sent` of them were sent on this connection. */
   #queue: Bytes[] = []
   #queueBytes = 0
   #acked = 0
   #sent = 0
   #sentBytes = 0
-  /** The highest number ever sent to this incarnation of the peer. */
+  /** The highest number ever sent to the peer in its present epoch. */
   #highest = 0
   #received = 0
   #state: "apart" | "greeting" | "resumed" = "apart"
@@ -171,7 +172,7 @@ class NumberedChannel implements Channel {
     return this.#peer
   }
 
-  /** One frame is always let through, however large it is. */
+  /** One frame always fits, however large: otherwise a frame larger than the window would block the channel. */
   #fitsWindow(frame: Bytes): boolean {
     const { windowFrames, windowBytes } = this.#limits
     return this.#sent === 0 || (this.#sent < windowFrames && this.#sentBytes + frame.length <= windowBytes)
@@ -201,7 +202,7 @@ class NumberedChannel implements Channel {
     return { kind: "violation", what }
   }
 
-  /** Drops what the peer has; false for a number that no honest peer says. */
+  /** Drops the frames that the peer has; false for a number that no honest peer sends. */
   #acknowledge(upTo: number): boolean {
     if (upTo < this.#acked || upTo > this.#highest) return false
     const count = upTo - this.#acked

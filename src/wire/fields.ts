@@ -1,4 +1,4 @@
-/** Readers of the fields that task documents and outcomes share: ids, keys, hex. */
+/** Readers of the fields that several JSON documents on the wire share: ids, keys, paths, hex, base64. */
 import { CosignerError } from "../errors.ts"
 import { MAX_MEMBERS } from "../keys/group.ts"
 import { GROUP_ID } from "../keys/groupId.ts"
@@ -8,9 +8,9 @@ import { parseNodeId } from "./nodeId.ts"
 
 export const TASK_ID = /^[A-Za-z0-9-]{1,64}$/
 
-/** The largest message to sign, bytes; larger than any transaction that a chain of ours accepts. */
+/** The largest message to sign, bytes; larger than any transaction on a supported chain. */
 export const MAX_MESSAGE = 64 * 1024
-/** The longest check-up message as text: 4096 bytes in hex, and 0x. */
+/** The longest check-up message as text, characters: `0x` and 4096 bytes in hex. */
 export const MAX_CHECKUP_TEXT = 2 * 4096 + 2
 export const MAX_MESSAGES = 1000
 
@@ -20,8 +20,8 @@ export const digest = text(/^[0-9a-f]{64}$/, "64 hex digits")
 export const extendedKey = text(/^[1-9A-HJ-NP-Za-km-z]{100,120}$/, "an extended public key")
 export const curve = oneOf("secp256k1", "ed25519")
 /**
- * A path in its one text, `m/44/60/0/0/5`. What else parses (spaces, no `m`, a leading slash) is refused: rules and servers are
- * shown this text, and must not read another path in it than the one that signs.
+ * A derivation path in its canonical text, `m/44/60/0/0/5`. Other spellings that would parse (spaces, no `m`, a leading slash) are
+ * refused: rules and callback servers see this text, and must not understand another path than the one that signs.
  */
 export const path: Read<string> = (value, at) => {
   const written = textUpTo(256)(value, at)
@@ -37,7 +37,7 @@ function canonicalPath(written: string): string | undefined {
   }
 }
 
-/** Standard base64 in its one form, padded, of at least one byte and at most `max`. */
+/** Standard base64 in its canonical form, padded, of 1 to `max` bytes; the reader returns the text. */
 export const base64 =
   (max: number): Read<string> =>
   (value, at) => {
@@ -51,7 +51,7 @@ export const base64 =
 
 const hexPattern = /^(?:[0-9a-f]{2})*$/
 
-/** Hex without prefix of `min` to `max` bytes. */
+/** Lower-case hex of `min` to `max` bytes, without prefix. */
 export const hex =
   (min: number, max: number): Read<string> =>
   (value, at) =>
@@ -59,7 +59,7 @@ export const hex =
       ? value
       : malformed(at, `not lower-case hex of ${min} to ${max} bytes`)
 
-/** `0x` and lower-case hex of `min` to `max` bytes. */
+/** `0x` and lower-case hex of `min` to `max` bytes; the prefix is part of the result. */
 export const prefixedHex = (min: number, max: number): Read<string> => {
   const digits = hex(min, max)
   return (value, at) =>
@@ -71,7 +71,7 @@ export const prefixedHex = (min: number, max: number): Read<string> => {
 export const nodeId: Read<string> = (value, at) =>
   typeof value === "string" && parseNodeId(value) !== undefined ? value : malformed(at, "not a node id")
 
-/** `min` to 32 different node ids. */
+/** `min` to 32 distinct node ids. */
 export function nodeIds(min: number): Read<readonly string[]> {
   const ids = list(nodeId, min, MAX_MEMBERS)
   return (value, at) => {

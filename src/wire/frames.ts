@@ -1,6 +1,6 @@
 /**
- * What a node and its WaaS say to each other once connected: two closed unions. The reliable, numbered channel beneath
- * is wire/channel.ts's; the bytes of each frame are framesCodec's.
+ * The frames that a node and its WaaS exchange once they are connected (formats.md 13.2): two closed unions. channel.ts owns their
+ * numbering and delivery, framesCodec.ts their bytes.
  */
 import type { Bytes } from "../bytes.ts"
 import type { PartyId } from "../keys/party.ts"
@@ -8,7 +8,7 @@ import type { Awaited } from "../policy/decision.ts"
 import type { TaskType } from "./task.ts"
 import type { SignedWaasToken } from "./waasToken.ts"
 
-/** Bytes that WaaS signed with its Ed25519 key, over frame(tag; document). */
+/** A document and WaaS's Ed25519 signature (64 bytes) over frame(tag; document). */
 export interface SignedDocument {
   readonly document: Bytes
   readonly signature: Bytes
@@ -17,21 +17,21 @@ export interface SignedDocument {
 export type ToNode =
   /** A task document (wire/task.ts). */
   | { readonly kind: "task"; readonly task: SignedDocument }
-  /** All participants approved: begin this attempt. Document: {task_id, digest, attempt}. */
+  /** Begin this attempt: enough participants have approved. The document is a StartDocument (signed.ts). */
   | { readonly kind: "start"; readonly start: SignedDocument }
-  /** Document: {task_id, digest, reason}. Ends the task unless its result is already out. */
+  /** Ends the task, unless its result exists already. The document is a CancelDocument (signed.ts). */
   | { readonly kind: "cancel"; readonly cancel: SignedDocument }
-  /** One envelope between nodes, as the sender made it. */
+  /** One envelope from another node (mpc/envelope.ts), unchanged. */
   | { readonly kind: "envelope"; readonly taskId: string; readonly envelope: Bytes }
   /**
-   * The acks of all participants of a finished set-up, from a node that has them to one that crashed before it did.
-   * It proves itself (threshold.md 3.5), so WaaS does not sign it. Each ack is a whole envelope, ascending by party.
+   * The acks of all participants of a finished set-up, for a node that crashed before it had them. The acks prove themselves
+   * (threshold.md 3.5), so WaaS does not sign the frame. Each ack is a whole envelope; they ascend by party.
    */
   | { readonly kind: "certificate"; readonly taskId: string; readonly acks: readonly Bytes[] }
   /**
-   * A finished reshare, to a node that lacks its certificate or took no part in it; also a finished key generation, to a node
-   * that has an epoch which was dealt from it. The certificate in the outcome proves itself against the task's public inputs
-   * and the attempt that it was made in.
+   * A finished reshare, for a node that lacks its certificate or took no part in it. Also a finished key generation, for a node that
+   * holds an epoch that was dealt from it. The node verifies the certificate in the outcome against the task's public inputs and the
+   * attempt that made it.
    */
   | {
       readonly kind: "succession"
@@ -40,8 +40,8 @@ export type ToNode =
       readonly outcome: GroupOutcome
     }
   /**
-   * Share check-ups of members of one epoch (threshold.md 8, external form), to a node that may still hold a share of an older one.
-   * Each verifies under the public share of its member, which the node has on record, so WaaS does not sign them.
+   * Share check-ups of members of one epoch (threshold.md 8, external form), for a node that may still hold a share of an older one.
+   * Each verifies under its member's public share, which the node has on record, so WaaS does not sign them.
    */
   | {
       readonly kind: "checkups"
@@ -49,23 +49,23 @@ export type ToNode =
       readonly epochId: Bytes
       readonly checkups: readonly MemberCheckup[]
     }
-  /** WaaS has the outcome durably; the node may stop repeating it. */
+  /** WaaS has stored the outcome durably; the node stops repeating it. */
   | { readonly kind: "outcomeStored"; readonly taskId: string }
   /**
-   * A person's word on a task (approvals/approver.ts, encodeSignedStatement). It proves itself, so WaaS does not sign it. From link
-   * version 4 on.
+   * A person's signed statement about a task (approvals/approver.ts, encodeSignedStatement). The node verifies the person's signature,
+   * so WaaS does not sign the frame. From link version 4 on.
    */
   | { readonly kind: "approval"; readonly taskId: string; readonly signed: Bytes }
-  /** A person's order to this node, and its signature (approvals/order.ts). It proves itself. From link version 4 on. */
+  /** A person's order to this node with the person's signature (approvals/order.ts), which the node verifies. From link version 4 on. */
   | { readonly kind: "order"; readonly order: string }
-  /** A WaaS that lost its database asks for the groups that the node holds (formats.md 14). */
+  /** WaaS lost its database and asks for the groups that the node holds (formats.md 14). */
   | { readonly kind: "tellGroups" }
   /**
-   * How far the database of WaaS has come, every few seconds, and why it takes no writes just now (code and reason; empty while it
-   * does). From link version 4 on.
+   * Sent every few seconds: how far the database of WaaS has come, and why it takes no writes now (code and reason, both empty while
+   * it takes them). From link version 4 on.
    */
   | Standing
-  /** What a peer says of its log or of this node's (audit/peerMessage.ts), signed for this node; from link version 4 on. */
+  /** A peer's message about its audit log or this node's (audit/peerMessage.ts), signed by the peer. From link version 4 on. */
   | { readonly kind: "peer"; readonly sender: string; readonly message: Bytes }
 
 export interface Standing {
@@ -75,22 +75,22 @@ export interface Standing {
   readonly reason: string
 }
 
-/** What one member signed with its share: 1 to 4096 bytes, 64 bytes. */
+/** A message (1 to 4096 bytes) and the signature (64 bytes) that one member made over it with its share. */
 export interface MemberCheckup {
   readonly party: PartyId
   readonly message: Bytes
   readonly signature: Bytes
 }
 
-/** TSSStatus numbers of formats.md 1.9 that a node reports. */
+/** The TSSStatus numbers of formats.md 1.9 that a node reports. */
 export type ReportStatus = 130 | 140 | 160 | 170 | 180 | 190
 
 export type FromNode =
   /**
-   * Progress and endings of a task. 130 approved=false: claimed, deciding; 130 approved=true: ready for `start`.
-   * 140 with empty code: attempt begun. 140 with a code: that attempt ended without a result and the task stays open for a
-   * `start` of a higher attempt until its deadline. 160, 170, 180 (code and reason) and 190 (outcome) are final and are
-   * repeated until outcomeStored; a node that is sent a task or start again answers with its latest report.
+   * Progress or end of a task. 130 with approved=false: the node has claimed the task and is deciding. 130 with approved=true: it is
+   * ready for `start`. 140 with an empty code: the attempt has begun. 140 with a code: the attempt ended without a result, and until
+   * its deadline the task stays open for a `start` of a higher attempt. 160, 170 and 180 (code and reason) and 190 (outcome) are final;
+   * the node repeats them until outcomeStored. A node that receives a task or start again answers with its latest report.
    */
   | {
       readonly kind: "report"
@@ -106,19 +106,19 @@ export type FromNode =
       readonly outcome: TaskOutcome | undefined
     }
   /**
-   * Not now, and no refusal (formats.md 12): the node took nothing up, and may be asked again. From link version 3 on; to a WaaS of
-   * before the same is a report of status 160.
+   * Not now, which is no refusal (formats.md 12): WaaS may ask again. From link version 3 on; a WaaS of an older version gets a report
+   * of status 160 instead.
    */
   | Later
-  /** How ready this node is; after each connection, and whenever it changes. From link version 3 on. */
+  /** How ready this node is; sent after each connection and at each change. From link version 3 on. */
   | Readiness
-  /** The words of people that a task waits for; WaaS then brings those that it has. From link version 4 on. */
+  /** The statements of people that a task waits for; WaaS then sends those that it has. From link version 4 on. */
   | Awaits
-  /** Public records of the groups that the node holds (keys/groupCodec.ts), in parts; each proves itself by its certificate. */
+  /** Public records of the groups that the node holds (keys/groupCodec.ts), in parts. Each proves itself by its certificate. */
   | { readonly kind: "groups"; readonly records: readonly Bytes[]; readonly isLast: boolean }
-  /** To one other node, if it is online; nothing is kept for it. From link version 4 on. */
+  /** A message for one other node. WaaS delivers it if that node is online and drops it otherwise. From link version 4 on. */
   | { readonly kind: "peer"; readonly receiver: string; readonly message: Bytes }
-  /** receiver undefined: to all other participants of the task. */
+  /** One envelope for another participant of the task; for all others if `receiver` is undefined. */
   | {
       readonly kind: "envelope"
       readonly taskId: string
@@ -131,7 +131,7 @@ export interface Later {
   readonly taskId: string
   readonly digest: string
   readonly type: TaskType
-  /** E-... and its sentence. */
+  /** An error code (E-...) and its message. */
   readonly code: string
   readonly reason: string
 }
@@ -140,22 +140,22 @@ export interface Awaits {
   readonly kind: "awaits"
   readonly taskId: string
   readonly digest: string
-  /** Of the share that signs, hex: statements name it. Undefined where none does. */
+  /** The epoch of the share that would sign, hex: statements must name it. Undefined for a task without a share that signs. */
   readonly epoch: string | undefined
   readonly awaited: readonly Awaited[]
 }
 
 export interface Readiness {
   readonly kind: "readiness"
-  /** Why the node carries out no task at all just now; both empty while it does. */
+  /** Why the node carries out no task at all now; both empty while it does. */
   readonly code: string
   readonly reason: string
-  /** Tasks in work, and how many may be. */
+  /** Tasks in work, and how many the node takes at most. */
   readonly open: number
   readonly most: number
-  /** Groups whose key does not sign with an algorithm here, each once per algorithm; those that are not named do. */
+  /** Groups whose key cannot sign with an algorithm at this node, once per algorithm. Groups that are not listed can. */
   readonly blocked: readonly BlockedGroup[]
-  /** Groups that are to be refreshed before long, or ECDSA with a member will end: each once. */
+  /** Groups that should be refreshed soon, because otherwise ECDSA with a member will stop (threshold.md 2.5 rule 9). Each once. */
   readonly refresh: readonly string[]
 }
 
@@ -169,7 +169,7 @@ export interface BlockedGroup {
 
 export type GroupOutcome = Extract<TaskOutcome, { readonly type: "group" }>
 
-/** What a finished task brought; JSON on the wire and in the journal. Hex without prefix unless said otherwise. */
+/** The result of a finished task; JSON on the wire and in the journal. Hex has no prefix unless stated otherwise. */
 export type TaskOutcome =
   | {
       readonly type: "group"
@@ -183,7 +183,7 @@ export type TaskOutcome =
         readonly share_id: string
         readonly share_public_key: string
       }[]
-      /** Hex of the ack envelopes, ascending by party: byte-identical from every participant. */
+      /** The ack envelopes in hex, ascending by party; every participant reports the same bytes. */
       readonly certificate: readonly string[]
     }
   | {
@@ -194,7 +194,7 @@ export type TaskOutcome =
         readonly tweak: string
         readonly public_key: string
         readonly signature: string
-        /** ECDSA: "00".."03"; otherwise empty. */
+        /** "00" to "03" for ECDSA, otherwise empty. */
         readonly signature_recovery: string
       }[]
     }
@@ -208,5 +208,4 @@ export type TaskOutcome =
       }[]
     }
 
-/** What a node says of one task. */
 export type Report = Extract<FromNode, { readonly kind: "report" }>

@@ -1,6 +1,6 @@
 /**
- * The bytes of frames: version, kind, fields with lengths; closed in both directions. A frame that does not decode is the
- * caller's to drop and count; nothing of it is used.
+ * The bytes of frames (formats.md 13.2): form, kind, fields with lengths. Encoding and decoding are closed. The caller drops and
+ * counts a frame that does not decode; no part of it is used.
  */
 
 import { MAX_SIGNED_BYTES } from "../approvals/approver.ts"
@@ -32,19 +32,19 @@ import { MAX_TASK_BYTES, TASK_TYPES } from "./task.ts"
 import { encodeSignedToken, readSignedToken } from "./waasToken.ts"
 
 const FRAME_VERSION = 1
-/** A task document of version 2 with its signature, and what is around it. */
+/** The largest frame of WaaS: a task document of version 2 or 3, its signature, and 64 KiB for the rest. */
 export const MAX_FRAME_BYTES = MAX_TASK_BYTES + 64 * 1024
-/** No message of a protocol comes near it. */
+/** Well above the largest message of any protocol. */
 const MAX_ENVELOPE_BYTES = 2 * 1024 * 1024
-/** Of a frame of a node: an envelope, or a report with its outcome, which is smaller. */
+/** The largest frame of a node: an envelope; a report with its outcome is smaller. */
 export const MAX_FROM_NODE_BYTES = MAX_ENVELOPE_BYTES + 64 * 1024
 
 const MAX_SMALL_DOCUMENT = 4096
-/** The acks of 32 members and of as many dealers that leave. */
+/** The acks of 32 members and of up to 32 dealers that leave the group. */
 const MAX_ACKS = 64
 const MAX_ACK = 4096
 
-// No number is used in both directions, so that a frame that is sent back is refused.
+// No number is used in both directions, so a frame that is reflected to its sender is refused.
 const TO_NODE = {
   task: 1,
   start: 2,
@@ -70,13 +70,14 @@ const FROM_NODE = {
   peer: 0x8a,
 } as const
 
-/** Records in one frame of groups, and the longest of them: 32 members, and the acks of as many dealers besides. */
+/** The most records in one frame of groups. */
 export const MAX_RECORDS = 16
+/** The longest record, bytes: enough for 32 members, and the acks of as many dealers besides. */
 const MAX_RECORD = 64 * 1024
 
 const STATUSES: readonly ReportStatus[] = [130, 140, 160, 170, 180, 190]
 
-/** Throws E-LNK-020 for what the other side would refuse. */
+/** Throws E-LNK-020 for a frame that the node would refuse to read. A long reason is cut. */
 export function encodeToNode(frame: ToNode): Bytes {
   const head = u8(TO_NODE[frame.kind])
   switch (frame.kind) {
@@ -117,7 +118,7 @@ export function encodeToNode(frame: ToNode): Bytes {
   }
 }
 
-/** Throws E-LNK-020 for what the other side would refuse. */
+/** Throws E-LNK-020 for a frame that WaaS would refuse to read. A long reason is cut. */
 export function encodeFromNode(frame: FromNode): Bytes {
   const head = u8(FROM_NODE[frame.kind])
   if (frame.kind === "report") return checked(decodeFromNode, head, reportFields(frame))
@@ -221,7 +222,7 @@ function decode<F>(bytes: Uint8Array, most: number, fields: (kind: number, from:
   })
 }
 
-/** The frame's bytes, read once as the receiver will: what could not arrive is refused here, where it can be named. */
+/** The frame's bytes, after decoding them as the receiver will: a frame that it would refuse fails here, where the error has a name. */
 function checked(read: (bytes: Bytes) => object, ...parts: readonly Uint8Array[]): Bytes {
   const bytes = concat(u8(FRAME_VERSION), ...parts)
   const back = read(bytes)
@@ -237,7 +238,7 @@ function signed(from: ByteReader, max: number): SignedDocument {
   return { signature, document: from.block(1, max) }
 }
 
-/** A node id or the hex of its key; empty: everybody. */
+/** A node id or the hex of a node's key; undefined (empty text) for all participants. */
 function receiver(from: ByteReader): string | undefined {
   const text = from.text(2, 64)
   if (text === "") return undefined
@@ -255,7 +256,7 @@ function acks(from: ByteReader): readonly Bytes[] {
   return Array.from({ length: count }, () => from.block(1, MAX_ACK))
 }
 
-/** Ascending by party, so that no party is there twice. */
+/** The check-ups ascend by party, so no party occurs twice. */
 function checkups(from: ByteReader): readonly MemberCheckup[] {
   const count = from.u8()
   if (count === 0 || count > MAX_MEMBERS) malformed("checkups", `not 1 to ${MAX_MEMBERS}`)
@@ -306,7 +307,7 @@ function report(from: ByteReader): Report {
     reason: from.text(2, MAX_REASON),
     outcome: from.flag() ? readOutcome(from.block(1, MAX_OUTCOME_BYTES)) : undefined,
   }
-  // An outcome without completion, or completion without an outcome, would be half believed by somebody.
+  // Readers look at either one, so an outcome without status 190, or 190 without an outcome, would be read in two ways.
   if ((read.outcome !== undefined) !== (read.status === 190)) malformed("outcome", "does not go with the status")
   return read
 }

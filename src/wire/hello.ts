@@ -1,17 +1,17 @@
 /**
- * The handshake's proofs. Each side signs the whole transcript under its own role, on a nonce that the other drew for
- * this connection: neither proof can be replayed, reflected, or used at another server.
+ * The proofs of the handshake (formats.md 10, 13.1). Each side signs the whole transcript under its own role, with a nonce that the
+ * other side drew for this connection, so a proof can be neither replayed, nor reflected, nor used at another server.
  *
  *     node -> WaaS  hello      node key, node nonce
  *     WaaS -> node  challenge  WaaS nonce, clock, token, signature     the node checks it against its pinned key
- *     node -> WaaS  proof      versions, both tokens, signature        only now, and only to that key
+ *     node -> WaaS  proof      versions, both tokens, signature        sent only after that check
  *     WaaS -> node  welcome | refused
  *
- * Both nonces say which link versions their makers speak (versions.ts), and both signatures cover both nonces and the version
- * that was chosen: a relay in between can end the handshake, not lead it to an older version (formats.md 10).
+ * Each nonce says which link versions its side speaks (versions.ts), and both signatures cover both nonces and the chosen version.
+ * So an attacker in between can end the handshake, but cannot force an older version.
  *
- * What the handshake does not do: it makes no session key. Secrecy and integrity of what follows are TLS's, and end to
- * end those of the signatures in it: WaaS signs tasks, nodes sign and seal envelopes.
+ * The handshake makes no session key. TLS protects secrecy and integrity of the connection; end to end, WaaS signs tasks, and nodes
+ * sign and seal their envelopes.
  */
 import { type Bytes, concat, u8, u64be, utf8 } from "../bytes.ts"
 import { verifyEd25519 } from "../crypto/ed25519.ts"
@@ -21,13 +21,13 @@ import { encodeVersions, LINK_WITH_STANDING, type Versions } from "./versions.ts
 import { encodeSignedToken, type SignedWaasToken } from "./waasToken.ts"
 
 /**
- * How far the node's database had come when this connection was made. WaaS lets no older one in: it would be a copy that was
- * put back, or a clone, and would know nothing of the bans since (threshold.md 2.5 rule 11).
+ * How far the node's database had come when this connection was made. WaaS refuses a node with an older token than it knows: that
+ * database is a restored copy or a clone, and lacks the bans made since (threshold.md 2.5 rule 11).
  */
 export interface FencingToken {
   readonly incarnation: number
   readonly boot: number
-  /** 16 random bytes of this start: two clones that count alike differ in it. */
+  /** 16 random bytes of this start: two clones with the same counts differ in them. */
   readonly bootId: Bytes
   readonly generation: number
 }
@@ -38,20 +38,20 @@ export const encodeFencingToken = ({ incarnation, boot, bootId, generation }: Fe
   concat(u64be(incarnation), u64be(boot), bootId, u64be(generation))
 
 export interface Transcript {
-  /** The link version that both nonces lead to. */
+  /** The newest link version in the ranges of both nonces. */
   readonly version: number
   readonly nodeKey: Bytes
   readonly waasKey: Bytes
   readonly nodeNonce: Bytes
   readonly waasNonce: Bytes
   readonly waasMs: number
-  /** Of WaaS's challenge, from link version 4 on: how far its database has come. */
+  /** From the challenge, from link version 4 on: how far the database of WaaS has come. */
   readonly standing?: SignedWaasToken
-  /** Of the node's proof alone, from link version 4 on: the newest token of that WaaS that it followed. */
+  /** Only in the node's proof, from link version 4 on: the newest token of this WaaS that the node has followed. */
   readonly followed?: SignedWaasToken
-  /** Of the node's proof alone. Absent: a probe that is not the node at work. */
+  /** Only in the node's proof. Absent for a probe, which is not the running node. */
   readonly fencingToken?: FencingToken
-  /** Of the node's proof alone, from link version 2 on. */
+  /** Only in the node's proof, from link version 2 on. */
   readonly versions?: Versions
 }
 
@@ -74,7 +74,7 @@ const signedBytes = (role: HelloRole, t: Transcript): Bytes =>
 const tokenField = (token: SignedWaasToken | undefined): Bytes =>
   token === undefined ? new Uint8Array(0) : encodeSignedToken(token)
 
-/** From version 2 on each part has its own field, there or not; version 1 left an absent token out. */
+/** From version 2 on each part has its own field, empty if the part is absent; version 1 has no field for an absent token. */
 function saidByNode({ version, fencingToken, versions, followed }: Transcript): readonly Bytes[] {
   const token = fencingToken === undefined ? new Uint8Array(0) : encodeFencingToken(fencingToken)
   if (version === 1) return token.length === 0 ? [] : [token]
@@ -88,5 +88,6 @@ export function prove(role: HelloRole, transcript: Transcript, by: RemoteSigner)
   return by.sign(signedBytes(role, transcript))
 }
 
+/** Whether `signature` is the proof of that role over the transcript, under the key that the transcript names for it. */
 export const isProof = (role: HelloRole, transcript: Transcript, signature: Uint8Array): boolean =>
   verifyEd25519(role === "node" ? transcript.nodeKey : transcript.waasKey, signedBytes(role, transcript), signature)

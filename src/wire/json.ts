@@ -1,28 +1,28 @@
 /**
- * Closed reading of JSON that came from outside: every key known, every value of its type and within its bounds, one
- * byte form per document. Owns the readers; which document has which shape is its codec's.
+ * Closed reading of JSON from outside: every key must be known, every value must have its type and lie within its bounds, and each
+ * document has one byte form. Owns the readers; the codec of each document owns its shape.
  */
 import { decodeUtf8, Malformed } from "../codec.ts"
 
-/** An escape of D800 to DFFF whose backslash is not itself escaped. */
+/** An escape of a surrogate (D800 to DFFF) whose backslash is not itself escaped. */
 const LONE_SURROGATE = /(?:^|[^\\])(?:\\\\)*\\ud[89a-f]/
 
 /** Deeper documents are refused before they are parsed. */
 const MAX_DEPTH = 16
 
 export interface FormProblem {
-  /** What is wrong and where, for logs and answers; never the value itself. */
+  /** What is wrong and where, for logs and answers. Never contains the value itself. */
   readonly problem: string
 }
 
-/** Turns one unknown value into a T or throws Malformed; `at` is where it stands, e.g. `$.messages[3].tweak`. */
+/** Reads one unknown value as a T, or throws Malformed. `at` is its place in the document, e.g. `$.messages[3].tweak`. */
 export type Read<T> = (value: unknown, at: string) => T
 
 export function malformed(at: string, what: string): never {
   throw new Malformed(`${at}: ${what}`)
 }
 
-/** Runs a decoder; what it finds malformed becomes a value. Any other exception is a bug and passes. */
+/** Runs a decoder and returns Malformed as a value. Any other exception is a bug and passes through. */
 export function attempt<T>(decode: () => T): T | FormProblem {
   try {
     return decode()
@@ -33,9 +33,9 @@ export function attempt<T>(decode: () => T): T | FormProblem {
 }
 
 /**
- * Parses exactly what JSON.stringify would write: UTF-8 without a mark, no white space, no key twice, no number that
- * loses digits, no half of a surrogate pair, which has no UTF-8 and would change on its way to a callback server. Two
- * readers of such a document cannot disagree about what it says.
+ * Parses only the form that JSON.stringify writes, so that two readers cannot disagree about what a document says: UTF-8 without a
+ * byte order mark, no white space, no repeated key, no number that loses digits. Also refuses lone surrogates, which UTF-8 cannot
+ * represent and which would change on the way to a callback server, and the key `__proto__`. Throws Malformed.
  */
 export function parseJson(bytes: Uint8Array, maxBytes: number): unknown {
   if (bytes.length > maxBytes) malformed("$", `longer than ${maxBytes} bytes`)
@@ -48,9 +48,9 @@ export function parseJson(bytes: Uint8Array, maxBytes: number): unknown {
     malformed("$", "not JSON")
   }
   if (JSON.stringify(value) !== text) malformed("$", "not in the one form that JSON.stringify writes")
-  // In that form it stands as an escape, and every text of another encoding than ours would show something else for it.
+  // JSON.stringify writes a lone surrogate as an escape.
   if (LONE_SURROGATE.test(text)) malformed("$", "half of a character outside the basic plane")
-  // In that form a key cannot be spelt with escapes, and inside a string the quotes would be escaped.
+  // A search of the text is enough: this form escapes no letter of a key, and escapes the quotes inside a string.
   if (text.includes('"__proto__":')) malformed("$", "a key has the name __proto__")
   return value
 }
@@ -74,7 +74,7 @@ function depthOf(text: string): number {
 type ObjectShape = Readonly<Record<string, Read<unknown>>>
 type Shaped<S extends ObjectShape> = { readonly [K in keyof S]: S[K] extends Read<infer T> ? T : never }
 
-/** An object with exactly the keys of `shape`, and any of `optional`. */
+/** Reads an object with all keys of `shape`, any keys of `optional`, and no others. */
 export function closed<S extends ObjectShape, O extends ObjectShape = Record<never, never>>(
   shape: S,
   optional?: O,

@@ -1,6 +1,6 @@
 /**
- * Node ids as people and task documents write them: `cos` + base58check(version, Ed25519 public key). Knowing the id is
- * knowing the key, and the checksum refuses a mistyped one. Everything hashed or compared uses the key itself (PartyId).
+ * Node ids as people and task documents write them: `cos` + base58check(version, Ed25519 public key). The id contains the key, and
+ * its checksum detects typing errors. Code that hashes or compares uses the key itself (PartyId).
  */
 import { concat, u8 } from "../bytes.ts"
 import { isStrictKey } from "../crypto/ed25519.ts"
@@ -8,12 +8,12 @@ import { decodeBase58Check, encodeBase58Check } from "../keys/base58.ts"
 import { type PartyId, partyBytes, partyOf } from "../keys/party.ts"
 
 const PREFIX = "cos"
-/** Gives every id of version 1 the same length (51 letters after the prefix). */
+/** Version 1. This byte gives every id the same length: 51 characters after the prefix. */
 const VERSION = 0x42
 
 export const nodeIdOf = (party: PartyId): string => PREFIX + encodeBase58Check(concat(u8(VERSION), partyBytes(party)))
 
-/** The node that `text` names; undefined for a typo, another version, or bytes that are nobody's key (crypto/ed25519.ts). */
+/** The node that `text` names; undefined for a typo, another version, or bytes that are no valid key (crypto/ed25519.ts). */
 export function parseNodeId(text: string): PartyId | undefined {
   if (!text.startsWith(PREFIX)) return undefined
   const payload = decodeBase58Check(text.slice(PREFIX.length))

@@ -1,4 +1,4 @@
-/** The bytes of what a node says of itself and of what its tasks wait for: fields of the frames `awaits` and `readiness`. */
+/** The bytes of the fields of the frames `awaits` (what a task waits for) and `readiness` (how ready a node is); formats.md 13.2. */
 import { APPROVER_NAME } from "../approvals/statement.ts"
 import { type Bytes, concat, fromHex, toHex, u8, u16be, u32be } from "../bytes.ts"
 import { type ByteReader, block, flag, textBlock } from "../codec.ts"
@@ -7,8 +7,9 @@ import { ALGORITHMS, type Awaits, type BlockedGroup, type Readiness } from "./fr
 import { malformed } from "./json.ts"
 
 export const MAX_CODE = 64
+/** Bytes of UTF-8. Writers cut a reason to a quarter of it in UTF-16 units, each of which takes at most three bytes. */
 export const MAX_REASON = 4096
-/** Groups that one readiness frame names at most; a node with more of them says so by the code of the first. */
+/** The most groups in each list of a readiness frame. */
 export const MAX_BLOCKED = 4096
 
 export function taskId(from: ByteReader): string {
@@ -19,7 +20,7 @@ export function taskId(from: ByteReader): string {
 const MAX_AWAITED = 64
 const MAX_EPOCH = 64
 const MAX_NAME = 64
-/** Of those who approved already; a list of more says no more of what is missing. */
+/** The most names of people who have approved; further ones are left out. */
 const MAX_BY = 255
 
 export function awaitsFields({ taskId: id, digest, epoch = "", awaited: missing }: Awaits): Bytes {

@@ -1,4 +1,4 @@
-/** What a finished task brought, as JSON on the wire: closed reading of TaskOutcome. */
+/** The result of a finished task as JSON on the wire: closed reading and writing of TaskOutcome. */
 import { type Bytes, utf8 } from "../bytes.ts"
 import { MAX_MEMBERS } from "../keys/group.ts"
 import {
@@ -16,10 +16,11 @@ import {
 import type { TaskOutcome } from "./frames.ts"
 import { anObject, closed, integer, list, malformed, oneOf, parseJson, type Read, text, textUpTo } from "./json.ts"
 
-/** Signatures repeat their messages; a task document is at most 1 MiB, and so are they. */
+/** An outcome repeats the messages of its task, which fit into 1 MiB; the rest is for signatures and keys. */
 export const MAX_OUTCOME_BYTES = 1536 * 1024
 
 const publicKey = hex(32, 33)
+/** Hex of up to `max` bytes, with or without `0x`. */
 const optionalPrefix = (max: number): Read<string> => {
   const digits = hex(0, max)
   return (value, at) => {
@@ -44,7 +45,7 @@ const group = closed({
     2,
     MAX_MEMBERS,
   ),
-  // Old dealers of a reshare acknowledge too: up to as many again.
+  // The dealers of a reshare acknowledge too, and may all be other nodes than the members.
   certificate: list(hex(1, 4096), 1, 2 * MAX_MEMBERS),
 })
 
@@ -78,7 +79,7 @@ const shareSignatures = closed({
   ),
 })
 
-/** Throws Malformed, as every reader does. */
+/** Throws Malformed. */
 export function readOutcome(bytes: Uint8Array): TaskOutcome {
   const value = parseJson(bytes, MAX_OUTCOME_BYTES)
   switch (anObject(value, "$")["type"]) {

@@ -1,6 +1,6 @@
 /**
- * The messages of one WebSocket connection: a handshake (hello.ts), then the numbered channel (channel.ts) that carries
- * frames, and a heartbeat. One packet is one binary message. Owns the bytes only.
+ * The messages of one WebSocket connection (formats.md 13.1): a handshake (hello.ts), then the numbered channel (channel.ts) that
+ * carries frames, and a heartbeat. One packet is one binary message. Owns only the bytes.
  */
 import { type Bytes, concat, u8, u64be } from "../bytes.ts"
 import { ByteReader } from "../codec.ts"
@@ -10,18 +10,18 @@ import { attempt, type FormProblem, malformed } from "./json.ts"
 import { encodeVersions, readVersions, type Versions } from "./versions.ts"
 import { encodeSignedToken, readSignedToken, type SignedWaasToken } from "./waasToken.ts"
 
-/** The form of the first packet, not the version of the link: it never changes, or an older WaaS could not read it. */
+/** The form of the first packet. It never changes, so that every WaaS can read it; the link version is in the nonce (versions.ts). */
 export const HELLO_FORM = 1
 export const EPOCH_BYTES = 16
 
 /** A data packet adds kind, sequence number and acknowledgement to its frame. */
 export const MAX_PACKET_BYTES = MAX_FRAME_BYTES + 17
-/** Of a packet that a node sends. */
+/** The largest packet of a node. */
 export const MAX_NODE_PACKET_BYTES = MAX_FROM_NODE_BYTES + 17
-/** No packet of the handshake is longer; whoever has not proved a key may not send more. */
+/** The largest packet of the handshake; a peer that has not proved its key may not send more. */
 export const MAX_HANDSHAKE_BYTES = 256
 
-/** Why a server ends a connection; the numbers are the wire's. */
+/** Why WaaS ends a connection; the numbers are those on the wire. */
 export const REFUSALS = {
   version: 1,
   proof: 2,
@@ -56,21 +56,24 @@ type HandshakePacket =
       readonly fencingToken?: FencingToken
       /** From link version 2 on. */
       readonly versions?: Versions
-      /** From link version 4 on, where the node has followed a WaaS of that key. */
+      /** From link version 4 on, if the node has followed a WaaS with this key. */
       readonly followed?: SignedWaasToken
     }
   | { readonly kind: "welcome" }
   | { readonly kind: "refused"; readonly reason: RefusalReason }
 
 export type ChannelPacket =
-  /** First on every connection, in both directions: who I am, whom I remember, how far I heard them. */
+  /**
+   * First on every connection, in both directions: the sender's own epoch, the peer's epoch that it knows (or zeros), and the number
+   * of the last frame that it received.
+   */
   | { readonly kind: "resume"; readonly epoch: Bytes; readonly knows: Bytes; readonly received: number }
   | { readonly kind: "data"; readonly seq: number; readonly ack: number; readonly payload: Bytes }
   | { readonly kind: "ack"; readonly ack: number }
 
 type Heartbeat =
   | { readonly kind: "ping"; readonly stamp: number }
-  /** The stamp of the ping, and the answering side's clock. */
+  /** The stamp of the ping, and the clock of the answering side, ms since 1970. */
   | { readonly kind: "pong"; readonly stamp: number; readonly nowMs: number }
 
 export type Packet = HandshakePacket | ChannelPacket | Heartbeat
@@ -182,7 +185,7 @@ function fencingToken(from: ByteReader): { readonly fencingToken?: FencingToken 
   return { fencingToken: { incarnation, boot, bootId, generation: from.u64() } }
 }
 
-/** Of another form only the number is read: what follows it may be anything. */
+/** Of another form only the number is read, because nothing is known about the bytes that follow. */
 function hello(from: ByteReader): Packet {
   const form = from.u8()
   if (form === HELLO_FORM) return { kind: "hello", form, nodeKey: from.take(32), nodeNonce: from.take(32) }

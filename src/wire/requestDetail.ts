@@ -1,6 +1,6 @@
 /**
- * The details of a task as callback servers (a JSON text) and event servers (an object) get them: formats.md 1.7. All
- * fields, index-aligned lists, and nothing but the task that this node claimed: extra_info has no say in it.
+ * The details of a task as callback servers (a JSON text) and event servers (an object) get them (formats.md 1.7): all fields, with
+ * index-aligned lists. They come only from the task that this node claimed, never from extra_info.
  */
 import type { CurveName } from "../crypto/curve.ts"
 import type { SignatureType, Task, TaskType } from "./task.ts"
@@ -17,8 +17,8 @@ export const REQUEST_TYPES: Readonly<Record<TaskType, number>> = {
 const CURVE_NUMBERS: Readonly<Record<CurveName, number>> = { secp256k1: 0, ed25519: 2 }
 
 /**
- * TSSProtocol. The format has no numbers for DKLs and FROST; servers take these for families: 1 (GG18) for ECDSA, 3
- * (EddsaTSS) for signatures of Schnorr's kind.
+ * TSSProtocol. The format has no numbers for DKLs and FROST; servers read the numbers as families: 1 (GG18) for ECDSA, 3 (EddsaTSS)
+ * for Schnorr signatures.
  */
 export const PROTOCOL_NUMBERS: Readonly<Record<SignatureType, number>> = { 1: 1, 2: 3, 3: 3 }
 

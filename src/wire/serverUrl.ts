@@ -1,7 +1,7 @@
-/** Addresses of callback and event servers: what may stand in the configuration. */
+/** Checks the URLs of callback and event servers in the configuration. */
 import { CosignerError } from "../errors.ts"
 
-/** The address itself. Throws E-RSK-130 unless it is an absolute http or https URL without credentials or fragment. */
+/** Returns the URL. Throws E-RSK-130 unless it is an absolute http or https URL without credentials and fragment. */
 export function checkServerUrl(url: string): string {
   const bad = (problem: string) => new CosignerError("E-RSK-130", { url: url.split("@").at(-1) ?? "", problem })
   if (!URL.canParse(url)) throw bad("it is not an absolute URL")

@@ -1,4 +1,4 @@
-/** What a frame is, for lines that trace it: kind, size and ids. What it says stays out, whoever may read it elsewhere. */
+/** What trace lines show of a frame: kind, size, ids and codes, never its content. */
 import { toHex } from "../bytes.ts"
 import type { PartyId } from "../keys/party.ts"
 import { ABORT_ROUND, KIND, PROTOCOL, parseEnvelope } from "../mpc/envelope.ts"
@@ -8,7 +8,7 @@ import { nodeIdOf } from "./nodeId.ts"
 
 type ShownFrame = Readonly<Record<string, string | number>>
 
-/** `bytes`: its size on the wire. */
+/** `bytes` is the frame's size on the wire. */
 export function shownFrame(frame: ToNode | FromNode, bytes: number): ShownFrame {
   const common = { kind: frame.kind, bytes }
   switch (frame.kind) {

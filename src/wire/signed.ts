@@ -1,6 +1,6 @@
 /**
- * What WaaS signs with its Ed25519 key: task, start and cancel documents, each under its own tag so that none passes for
- * another. Owns signing, verifying and the two small documents; the task document is taskCodec's.
+ * The documents that WaaS signs with its Ed25519 key: task, start and cancel, each under its own tag, so that none passes for another
+ * (threshold.md 1.4). Owns signing, verifying, and the documents of start and cancel; task.ts owns the task document.
  */
 
 import { type KeyObject, sign } from "node:crypto"
@@ -14,7 +14,7 @@ import { digest, hex, nodeIds, taskId } from "./fields.ts"
 import type { SignedDocument } from "./frames.ts"
 import { attempt, closed, type FormProblem, integer, oneOf, parseJson, type Read, textUpTo } from "./json.ts"
 
-/** An Ed25519 key that signs and is not shown: a node's identity, or WaaS's. */
+/** An Ed25519 key that signs without showing its private part: a node's identity key, or WaaS's key. */
 export interface Signer {
   /** 32 bytes. */
   readonly publicKey: Bytes
@@ -22,13 +22,13 @@ export interface Signer {
   sign(message: Uint8Array): Bytes
 }
 
-/** A key that may be somewhere else: its signatures are checked before they come, and may take a while. */
+/** A key that may be outside this process (KMS, HSM). `sign` returns only signatures that verify; it may take time, and reject. */
 export interface RemoteSigner {
   readonly publicKey: Bytes
   sign(message: Uint8Array): Bytes | Promise<Bytes>
 }
 
-/** What is made of a signature, as soon as it is there. */
+/** `make` of the signature, at once if the signature is there; otherwise a promise. */
 export const onceSigned = <T>(signature: Bytes | Promise<Bytes>, make: (signature: Bytes) => T): T | Promise<T> =>
   signature instanceof Promise ? signature.then(make) : make(signature)
 
@@ -51,31 +51,31 @@ export function signDocument(by: RemoteSigner, tag: DocumentTag, document: Bytes
 export const verifyDocument = (publicKey: Uint8Array, tag: DocumentTag, signed: SignedDocument): boolean =>
   verifyEd25519(publicKey, frame(tag, signed.document), signed.signature)
 
-/** Begin this attempt of the task with this digest. */
+/** WaaS's order to begin an attempt of the task with this digest. */
 export interface StartDocument {
   readonly task_id: string
   readonly digest: string
   /** 1 to MAX_ATTEMPTS. */
   readonly attempt: number
-  /** What the session's id covers beside the task; absent in the start of suite 1. */
+  /** Further inputs of the session id, beside the task; absent in suite 1. */
   readonly terms?: StartTerms
 }
 
-/** From suite 2 on. Suite 3 differs in set-ups alone, so WaaS names it for those. */
+/** The terms of a start, from suite 2 on. Suite 3 differs from 2 only in set-ups, so WaaS names 3 only for those. */
 export interface StartTerms {
   readonly suite: 2 | 3
   /**
-   * 16 random bytes, hex: an attempt's number that comes back from a lost commit makes another signing session all the same. No
-   * part of a set-up's session id, which is worked out again from the task alone.
+   * 16 random bytes, hex. If WaaS loses a commit and gives out an attempt number twice, the nonce makes the second one another signing
+   * session. It is not part of a set-up's session id, which must be computable from the task alone.
    */
   readonly nonce: string
-  /** The version by which all signers read payloads. Absent in the start of a set-up. */
+  /** The reader version that all signers use for payloads. Absent in the start of a set-up. */
   readonly reader?: number
-  /** Of a task of version 3 alone: who signs in this attempt, exactly as many as the threshold. */
+  /** Only for a task of version 3: the nodes that sign in this attempt, exactly threshold of them. */
   readonly signers?: readonly string[]
 }
 
-/** End the task with this digest. */
+/** WaaS's order to end the task with this digest. */
 export interface CancelDocument {
   readonly task_id: string
   readonly digest: string
@@ -83,9 +83,9 @@ export interface CancelDocument {
   readonly reason: string
 }
 
-// 32 signers by name, and what stands around them.
+/** The largest start or cancel document, bytes: enough for 32 signers by name. */
 const MAX_SMALL = 4096
-/** What a node does and remembers for each attempt must not be without bound. */
+/** Bounds what a node does and remembers for the attempts of one task. */
 export const MAX_ATTEMPTS = 1000
 const terms: Read<StartTerms> = closed(
   { suite: oneOf(2, 3), nonce: hex(16, 16) },
@@ -99,8 +99,10 @@ export const decodeStart = (document: Uint8Array): StartDocument | FormProblem =
 export const decodeCancel = (document: Uint8Array): CancelDocument | FormProblem =>
   attempt(() => cancel(parseJson(document, MAX_SMALL), "$"))
 
+/** Throws E-LNK-020 for a document that nodes would refuse to read. */
 export const encodeStart = (startDocument: StartDocument): Bytes =>
   checked("start document", startDocument, decodeStart)
+/** Throws E-LNK-020 for a document that nodes would refuse to read. */
 export const encodeCancel = (cancelDocument: CancelDocument): Bytes =>
   checked("cancel document", cancelDocument, decodeCancel)
 

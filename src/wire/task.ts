@@ -1,10 +1,10 @@
 /**
- * What WaaS asks of a node: the task document. The document's bytes are signed by WaaS and hashed by the node as they
- * travelled, never re-encoded: the digest names exactly what was asked. Decoding is closed: what is not exactly a task of a
- * known version is refused whole. Whether this node takes part, holds the group, or may sign is not decided here.
+ * The task document: what WaaS asks of a node. WaaS signs its bytes, and the node hashes them as received, never re-encoded, so the
+ * digest names exactly what was asked. Decoding is closed: anything that is not a task of a known version is refused as a whole.
+ * Whether this node takes part, holds the group, or may sign is not decided here.
  *
- * Version 2 is a KeySign with payloads (formats.md 11): what is signed, to be read by every signer. Version 3 is a KeySign that
- * names all who may sign, of whom each start names those who do (formats.md 12). Everything else is version 1.
+ * Version 2 is a KeySign with payloads, the transactions or messages that every signer reads (formats.md 11). Version 3 is a KeySign
+ * that names all nodes that may sign; each start names those that do (formats.md 12). Everything else is version 1.
  */
 import { type Bytes, copy, toHex, utf8 } from "../bytes.ts"
 import type { CurveName } from "../crypto/curve.ts"
@@ -42,7 +42,7 @@ import {
   textUpTo,
 } from "./json.ts"
 
-/** In the order of their wire numbers (framesCodec.ts). */
+/** The index of a type is its number on the wire (framesCodec.ts), so the order must not change. */
 export const TASK_TYPES = ["KeyGen", "KeySign", "KeyReshare", "KeyShareSign"] as const
 export type TaskType = (typeof TASK_TYPES)[number]
 
@@ -59,7 +59,7 @@ interface TaskCommon {
   readonly created_ms: number
   /** After this moment (ms since 1970) no node begins or continues the task. */
   readonly deadline_ms: number
-  /** Context for rules and callback servers (formats.md 1.8); opaque here, and never the source of what is signed. */
+  /** Context for rules and callback servers (formats.md 1.8); not interpreted here, and never the source of what is signed. */
   readonly extra_info: Readonly<Record<string, unknown>>
 }
 
@@ -75,28 +75,28 @@ export interface KeyGenTask extends TaskCommon {
 export interface SignMessage {
   /** `m/44/60/0/0/5`, non-hardened. */
   readonly bip32_path: string
-  /** `0x` hex. 32-byte hash for ECDSA and Schnorr; the whole message for EdDSA. */
+  /** `0x` hex: a 32-byte hash for ECDSA and Schnorr, the whole message for EdDSA. */
   readonly msg_hash: string
-  /** `0x` hex of the Taproot merkle root, or empty. See keys/path for what each algorithm allows. */
+  /** `0x` hex of the Taproot merkle root (32 bytes, or none: `0x`); empty for no tweak, and always empty except for Schnorr. */
   readonly tweak: string
-  /** Version 2: which of the task's payloads this message belongs to; absent for a digest that nobody can read. */
+  /** From version 2 on: the index of the payload that this message belongs to; absent for a hash without a payload. */
   readonly payload?: number
-  /** Bitcoin: which input of that payload. */
+  /** Bitcoin: the index of the input of that payload. */
   readonly input?: number
 }
 
-/** What messages of a task belong to: the transaction or message itself. */
+/** The transaction or message itself that messages of a task belong to. */
 export interface TaskPayload {
-  /** One of intent/reading.ts's formats; whether this node reads it is not decided here. */
+  /** One of the formats of intent/reading.ts; whether this node can read it is not decided here. */
   readonly format: string
   /** Base64. */
   readonly data: string
 }
 
-/** What a journal keeps of a payload when its task has ended. */
+/** What the journal keeps of a large payload once its task has ended. */
 interface ForgottenPayload {
   readonly format: string
-  /** Of the decoded bytes, hex. */
+  /** SHA-256 of the decoded bytes, hex. */
   readonly sha256: string
   readonly bytes: number
 }
@@ -106,11 +106,11 @@ export interface KeySignTask extends TaskCommon {
   readonly group_id: string
   /** xpub or cpub of the group; must equal the node's own record. */
   readonly root_pub_key: string
-  /** The signers; in version 3 all who may sign, of whom the start of each attempt names the signers. */
+  /** The signers; in version 3 all nodes that may sign, of which the start of each attempt names the signers. */
   readonly used_node_ids: readonly string[]
   readonly signature_type: SignatureType
   readonly messages: readonly SignMessage[]
-  /** Always in version 2, never in version 1. */
+  /** Required in version 2, optional in version 3, absent in version 1. */
   readonly payloads?: readonly TaskPayload[]
 }
 
@@ -136,17 +136,18 @@ export interface KeyShareSignTask extends TaskCommon {
 
 export type Task = KeyGenTask | KeySignTask | KeyReshareTask | KeyShareSignTask
 
-/** Of version 2; a document of version 1 has at most a quarter of it. */
+/** The largest task document of versions 2 and 3. */
 export const MAX_TASK_BYTES = 4 * 1024 * 1024
+/** The largest task document of version 1. */
 const MAX_TASK_1_BYTES = 1024 * 1024
-/** One for each message of the largest batch. */
 const MAX_PAYLOADS = 32
 const MAX_INPUT = 0xffff_ffff
 
+/** The largest time that a JavaScript Date can hold. */
 const MAX_MS = 8.64e15
 const threshold = integer(2, MAX_MEMBERS)
 
-/** Keys under which servers are shown what this node itself read; a task that fills them would speak in its name. */
+/** Keys under which a node shows callback servers what it read itself. A task that sets them would speak in the node's name. */
 const RESERVED = ["intent", "intent_hash", "approvals"]
 
 function extraInfo(value: unknown, at: string): Readonly<Record<string, unknown>> {
@@ -284,7 +285,7 @@ const readers: { readonly [T in TaskType]: Read<Task> } = {
 }
 const taskType = oneOf(...TASK_TYPES)
 
-/** The task in `document`, or what is wrong with it. Nothing is repaired, defaulted or ignored. */
+/** The task in `document`, or what is wrong with it. Repairs, defaults and ignores nothing. */
 export function decodeTask(document: Uint8Array): Task | FormProblem {
   return attempt(() => {
     const value = anObject(parseJson(document, MAX_TASK_BYTES), "$")
@@ -304,12 +305,15 @@ export function encodeTask(task: Task): Bytes {
   return document
 }
 
-// ---- what a journal keeps ------------------------------------------------------------------------------------------
+// ---- what the journal keeps ----------------------------------------------------------------------------------------
 
-/** Payloads of a task that has ended may stay if they have no more than this together: most have some hundred bytes. */
+/** The journal keeps payloads of an ended task whole if they have at most so many bytes together; most have a few hundred. */
 export const MAX_KEPT_BYTES = 2048
 
-/** The document without the bytes of its payloads, of which their digests stay; small ones, and any other document, as they are. */
+/**
+ * The document with its payloads replaced by their digests, if they have more than MAX_KEPT_BYTES together. Any other document is
+ * returned unchanged.
+ */
 export function withoutPayloads(document: Bytes): Bytes {
   const task = decodeTask(document)
   if ("problem" in task || task.type !== "KeySign" || task.payloads === undefined) return document
@@ -321,7 +325,7 @@ export function withoutPayloads(document: Bytes): Bytes {
   return utf8(JSON.stringify({ ...task, payloads }))
 }
 
-/** A task as the journal has it: as it was asked, or, once it has ended, without the bytes of its large payloads. */
+/** Decodes a document of the journal: a task document as WaaS sent it, or what withoutPayloads made of it. */
 export function decodeRecordedTask(document: Uint8Array): Task | FormProblem {
   const whole = decodeTask(document)
   if (!("problem" in whole)) return whole
@@ -337,7 +341,8 @@ export function decodeRecordedTask(document: Uint8Array): Task | FormProblem {
 
 const withoutPlace = ({ bip32_path, msg_hash, tweak }: SignMessage): SignMessage => ({ bip32_path, msg_hash, tweak })
 
+/** The bytes of a payload whose base64 was checked by decodeTask. */
 export const payloadBytes = (data: string): Bytes => copy(Buffer.from(data, "base64"))
 
-/** What names a task's content everywhere: SHA-256 of the document's bytes, hex. */
+/** SHA-256 of the document's bytes, hex: the name of a task's content in every frame and record. */
 export const taskDigest = (document: Uint8Array): string => toHex(sha256(document))

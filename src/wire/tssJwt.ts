@@ -1,26 +1,26 @@
 /**
- * TSS_JWT_MSG, the signed token that callback and event servers and the node exchange (formats.md 1.2): RS256 and nothing
- * else, over {package_data: base64 of the body, exp, iss}. Owns making and opening it; what a body says is others'.
+ * TSS_JWT_MSG, the signed token that the node and its callback and event servers exchange (formats.md 1.2): RS256 only, over
+ * {package_data: base64 of the body, exp, iss}. Owns making and opening tokens; callback/ and events/ own the bodies.
  */
 import type { KeyObject } from "node:crypto"
 import { CompactSign, compactVerify, decodeProtectedHeader, errors } from "jose"
 import { utf8 } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
 
-/** The only field of the form that carries the token. */
+/** The name of the form field with the token; the form has no other. */
 export const FORM_FIELD = "TSS_JWT_MSG"
 
-/** How far the two clocks may be apart. */
+/** How far the two clocks may differ. */
 const CLOCK_SKEW_MS = 60_000
 
 const MIN_RSA_BITS = 2048
-/** Larger keys only buy slow checks. */
+/** Larger keys add no useful security and make verification slow. */
 const MAX_RSA_BITS = 8192
 
 /** Signs `body` as a token that is valid until `expiresMs`. */
 export type SignToken = (body: string, expiresMs: number) => Promise<string>
 
-/** Throws E-RSK-132 unless the key is a private RSA key of a usable size; `what` names it for people. */
+/** Throws E-RSK-132 unless the key is a private RSA key of 2048 to 8192 bits; `what` names the key in the error. */
 export function tokenSigner(privateKey: KeyObject, what: string): SignToken {
   const problem = privateKey.type !== "private" ? "it is not a private key" : rsaProblem(privateKey)
   if (problem !== undefined) throw new CosignerError("E-RSK-132", { what, problem })
@@ -32,7 +32,7 @@ export function tokenSigner(privateKey: KeyObject, what: string): SignToken {
   }
 }
 
-/** What is wrong with the size or kind of an RSA key; undefined if nothing is. */
+/** Why the key cannot be used (kind or size), as the end of a sentence; undefined if it can. */
 export function rsaProblem(key: KeyObject): string | undefined {
   if (key.asymmetricKeyType !== "rsa") return `it is a key of type ${key.asymmetricKeyType ?? "unknown"}, not RSA`
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0
@@ -48,18 +48,18 @@ type OpenedToken =
       /** The decoded package_data. */
       readonly body: string
       readonly expiresMs: number
-      /** The sender's clock when it signed, if it said so. */
+      /** The sender's clock when it signed (`iat`), if the token says it. */
       readonly issuedMs: number | undefined
     }
   | {
       readonly ok: false
       readonly fault: TokenFault
       readonly reason: string
-      /** How far the sender's clock seems to be ahead of ours, where the token tells. */
+      /** By how much the sender's clock seems to be ahead of ours, ms; undefined if the token does not tell. */
       readonly skewMs: number | undefined
     }
 
-/** Verifies signature, algorithm and times. Claims other than package_data, exp, nbf and iat are not looked at. */
+/** Verifies algorithm, signature and times. Ignores claims other than package_data, exp, nbf and iat. */
 export async function openToken(token: string, publicKey: KeyObject, nowMs: number): Promise<OpenedToken> {
   try {
     const { payload } = await compactVerify(token, publicKey, { algorithms: ["RS256"] })
@@ -74,14 +74,14 @@ export async function openToken(token: string, publicKey: KeyObject, nowMs: numb
   }
 }
 
-/** For people alone: what the header claims. */
+/** The algorithm that the header claims; only for the error text. */
 const algorithmOf = (token: string): string => JSON.stringify(decodeProtectedHeader(token).alg).slice(0, 40)
 
 function readClaims(payload: Uint8Array, nowMs: number): OpenedToken {
   const claims = parseObject(payload)
   if (claims === undefined) return fault("claims", "its payload is no JSON object")
   const { package_data: packed, exp } = claims
-  // Some servers send every optional claim as null.
+  // Some servers send absent claims as null.
   const nbf = claims["nbf"] ?? undefined
   const iat = claims["iat"] ?? undefined
   if (typeof exp !== "number" || !optionalNumber(nbf) || !optionalNumber(iat)) {
@@ -127,7 +127,7 @@ function parseObject(payload: Uint8Array): Readonly<Record<string, unknown>> | u
 function decodeStandardBase64(text: string): string | undefined {
   try {
     const bytes = Uint8Array.fromBase64(text)
-    // One spelling of every body: with its padding, no white space, nothing dropped.
+    // Only the canonical spelling: padded, without white space, without stray bits.
     return bytes.toBase64() === text ? decodeText(bytes) : undefined
   } catch {
     return undefined

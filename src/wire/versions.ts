@@ -1,16 +1,16 @@
 /**
- * Which versions of each layer a program speaks, and how two programs of different age find the newest that both do
+ * Which versions of each layer a program speaks, and how programs of different releases find the newest version that both speak
  * (formats.md 10).
  *
  * link    packets and frames between a node and WaaS (packets.ts, framesCodec.ts)
  * tasks   task documents (task.ts)
- * suites  what goes into the id of a signing session (mpc/sid.ts), and what a set-up proves before it is acknowledged: all
- *         participants must use one
- * readers how payloads are read (intent/hash.ts): all signers of a payload must use one
+ * suites  the inputs of a signing session's id (mpc/sid.ts), and what members of a set-up prove before they acknowledge; all
+ *         participants must use the same one
+ * readers how payloads are read (intent/hash.ts); all signers of a payload must use the same one
  *
- * The link is negotiated without a further round trip. Each side marks its nonce with the link versions that it speaks, as TLS 1.3
- * marks the random of a server (RFC 8446 section 4.1.3). Both proofs cover both nonces, so whoever carries the packets cannot take
- * a mark away; and a program of before, which knows no marks, takes a marked nonce for a random one.
+ * The link version costs no further round trip. Each side marks its nonce with the link versions that it speaks, as TLS 1.3 marks the
+ * random of a server (RFC 8446 section 4.1.3). Both proofs cover both nonces, so an attacker in between cannot remove a mark. A program
+ * that knows no marks takes a marked nonce for a random one.
  */
 import { type Bytes, concat, equal, u8, utf8 } from "../bytes.ts"
 import type { ByteReader } from "../codec.ts"
@@ -24,7 +24,7 @@ interface Range {
   readonly newest: number
 }
 
-/** Of everything but the link: each list ascends and has 1 to 8 versions; `readers` may be empty. */
+/** The versions of all layers except the link. Each list ascends and has 1 to 8 entries; `readers` may be empty. */
 export interface Versions {
   readonly tasks: readonly number[]
   readonly suites: readonly number[]
@@ -36,31 +36,30 @@ export interface NodeVersions extends Versions {
   readonly link: number
 }
 
-/** The link version from which on a node says "later" and how ready it is. */
+/** The first link version with the frames later and readiness. */
 export const LINK_WITH_READINESS = 3
-/** The link version from which on WaaS says how far its database has come, and whether it can write. */
+/** The first link version with the token of WaaS and the frame standing. */
 export const LINK_WITH_STANDING = 4
-/** The link version from which on nodes say things to each other beside tasks. */
+/** The first link version with the frame peer. */
 export const LINK_WITH_PEERS = 4
-
-/** The link version from which on words of people travel. */
+/** The first link version with the frames awaits, approval and order. */
 export const LINK_WITH_APPROVALS = 4
 
-/** From the first that was released. The oldest may go when no node of the release before is left: docs/how-to/upgrade.md. */
+/** Every link version since the first release. An old one can be dropped once no program that needs it runs: docs/how-to/upgrade.md. */
 export const LINK: Range = { oldest: 1, newest: 4 }
 
 export const VERSIONS: Versions = { tasks: [1, 2, 3], suites: [1, 2, 3], readers: [READER_VERSION] }
 
-/** What a node speaks whose nonce has no mark: it was built before versions were told. */
+/** The versions of a node whose nonce has no mark: it was built before programs announced versions. */
 export const BEFORE_VERSIONS: NodeVersions = { link: 1, tasks: [1], suites: [1], readers: [] }
 
-/** The newest version in both ranges; undefined where there is none. */
+/** The newest version in both ranges; undefined if they do not overlap. */
 export function common(ours: Range, theirs: Range): number | undefined {
   const newest = Math.min(ours.newest, theirs.newest)
   return newest >= Math.max(ours.oldest, theirs.oldest) ? newest : undefined
 }
 
-/** The newest version that all lists have; undefined where there is none. */
+/** The newest version in all lists; undefined if there is none. */
 export function newestOfAll(lists: readonly (readonly number[])[]): number | undefined {
   const [first = [], ...others] = lists
   return [...first].sort((a, b) => b - a).find((version) => others.every((list) => list.includes(version)))
@@ -70,11 +69,11 @@ export const NONCE_BYTES = 32
 const MARK: Bytes = sha256(utf8("cosigner link versions")).slice(0, 8)
 const MARKED_BYTES = MARK.length + 2
 
-/** `random`: 32 bytes, of which 22 stay. */
+/** A nonce with the mark for this range. `random`: 32 random bytes, of which the first 22 remain. */
 export const markedNonce = (random: Uint8Array, { oldest, newest }: Range): Bytes =>
   concat(random.subarray(0, NONCE_BYTES - MARKED_BYTES), MARK, u8(oldest), u8(newest))
 
-/** The link versions that the nonce's maker speaks. Without a mark, version 1 alone: a random nonce has one with chance 2^-64. */
+/** The link versions of the nonce's maker; only version 1 if there is no mark. A random nonce has a mark with probability 2^-64. */
 export function rangeOf(nonce: Uint8Array): Range {
   const at = NONCE_BYTES - MARKED_BYTES
   if (!equal(nonce.subarray(at, at + MARK.length), MARK)) return { oldest: 1, newest: 1 }

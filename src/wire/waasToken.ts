@@ -1,6 +1,7 @@
 /**
- * How far the database of a WaaS has come, signed by it (formats.md 14.1): nodes follow the newest token that they were shown and refuse
- * an older one, so of two copies of one WaaS, or after an older copy was put back, one is fenced off. Pure.
+ * The token of WaaS: how far its database has come, signed with its key (formats.md 14.1). Nodes follow the newest token that they
+ * were shown and refuse an older one. So if two copies of one WaaS run, or an older copy was restored, the older one is fenced off.
+ * Pure.
  */
 import { type Bytes, concat, equal, u64be } from "../bytes.ts"
 import type { ByteReader } from "../codec.ts"
@@ -9,11 +10,11 @@ import { frame } from "../crypto/frame.ts"
 import { onceSigned, type RemoteSigner, type Signer } from "./signed.ts"
 
 export interface WaasToken {
-  /** Raised by an operator's decision to go on from an older copy, or from none: the higher one is the WaaS. */
+  /** An operator's decision to continue from an older copy, or from none, raises it. The copy with the higher one is the newer. */
   readonly incarnation: number
-  /** Counts up while it runs: at every start, and every few seconds. */
+  /** Rises at every start and every few seconds while WaaS runs. */
   readonly mark: number
-  /** 16 random bytes of this mark: two copies that count alike differ in it. */
+  /** 16 random bytes of this mark: two copies with the same counts differ in them. */
   readonly markId: Bytes
 }
 
@@ -46,7 +47,7 @@ export function signToken(by: RemoteSigner, token: WaasToken) {
 export const isTokenOf = (waasKey: Uint8Array, { token, signature }: SignedWaasToken): boolean =>
   verifyEd25519(waasKey, signedBytes(token), signature)
 
-/** Whether a WaaS that stands so is the one that was seen, now or later. One mark belongs to one copy. */
+/** Whether `now` is as new as `seen` or newer. At the same mark the ids must be equal, because a mark belongs to one copy. */
 export function isNewestWaas(now: WaasToken, seen: WaasToken | undefined): boolean {
   if (seen === undefined) return true
   if (now.incarnation !== seen.incarnation) return now.incarnation > seen.incarnation
@@ -56,5 +57,5 @@ export function isNewestWaas(now: WaasToken, seen: WaasToken | undefined): boole
 export const isSameToken = (a: WaasToken, b: WaasToken): boolean =>
   a.incarnation === b.incarnation && a.mark === b.mark && equal(a.markId, b.markId)
 
-/** For people. */
+/** The token as error texts and logs show it. */
 export const tokenText = ({ incarnation, mark }: WaasToken): string => `incarnation ${incarnation}, mark ${mark}`
