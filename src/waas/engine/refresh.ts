@@ -10,6 +10,7 @@ import type { Log } from "../../log.ts"
 import type { Clock } from "../../tasks/ports.ts"
 import { ApiFailure } from "../failure.ts"
 import type { HolderGroup, TssRequest, Vault, VaultType } from "../store/model.ts"
+import { everyItem } from "../store/pages.ts"
 import type { WaasStore } from "../store/store.ts"
 import { isOpen } from "./requests.ts"
 import { groupsOf, type ReshareWish } from "./reshare.ts"
@@ -97,9 +98,12 @@ export class Refreshes {
 
   async #askedFor(): Promise<readonly { readonly vault: Vault; readonly group: HolderGroup }[]> {
     const found: { readonly vault: Vault; readonly group: HolderGroup }[] = []
-    for (const vault of await vaultsOf(this.#parts.store)) {
-      for (const group of await groupsOf(this.#parts.store, vault.vaultId)) {
-        if (group.status === "Valid" && this.#isAskedBy(group)) found.push({ vault, group })
+    const { store } = this.#parts
+    for (const type of VAULT_TYPES) {
+      for await (const vault of everyItem((page) => store.vaults({ type }, page))) {
+        for (const group of await groupsOf(store, vault.vaultId)) {
+          if (group.status === "Valid" && this.#isAskedBy(group)) found.push({ vault, group })
+        }
       }
     }
     return found
@@ -126,17 +130,4 @@ export class Refreshes {
     )
     return !isRecent && !items.some(({ status }) => isOpen(status))
   }
-}
-
-async function vaultsOf(store: WaasStore): Promise<readonly Vault[]> {
-  const vaults: Vault[] = []
-  for (const type of VAULT_TYPES) {
-    let after: number | undefined
-    do {
-      const slice = await store.vaults({ type }, { limit: 100, after, before: undefined })
-      vaults.push(...slice.items)
-      after = slice.after
-    } while (after !== undefined)
-  }
-  return vaults
 }

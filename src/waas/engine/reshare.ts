@@ -6,6 +6,7 @@
 import { decodeTask } from "../../wire/task.ts"
 import { ApiFailure } from "../failure.ts"
 import type { HolderGroup, ShareGroup, TssRequest, TssRequestType, WaasTask } from "../store/model.ts"
+import { everyItem } from "../store/pages.ts"
 import type { StoreWrite, WaasStore } from "../store/store.ts"
 import { type Candidates, chooseSigners } from "./choose.ts"
 import type { ReshareFrom } from "./create.ts"
@@ -185,16 +186,8 @@ function endOtherMains(groups: Map<string, HolderGroup>, mainId: string): void {
 }
 
 /** All groups of a vault, newest first. */
-export async function groupsOf(store: WaasStore, vaultId: string): Promise<readonly HolderGroup[]> {
-  const groups: HolderGroup[] = []
-  let after: number | undefined
-  do {
-    const slice = await store.groups({ vaultId }, { limit: 100, after, before: undefined })
-    groups.push(...slice.items)
-    after = slice.after
-  } while (after !== undefined)
-  return groups
-}
+export const groupsOf = (store: WaasStore, vaultId: string): Promise<readonly HolderGroup[]> =>
+  Array.fromAsync(everyItem((page) => store.groups({ vaultId }, page)))
 
 /**
  * Everybody who promised the epoch, and everybody whose own epoch it ends. Those that left earlier, and those of an epoch that

@@ -1,6 +1,7 @@
 /** One node's public shares of a group, as the outcomes that made the epochs in use have them. */
 import { ApiFailure } from "../failure.ts"
 import type { HolderGroup, ShareGroup, ShareKey, TssRequest, WaasTask } from "../store/model.ts"
+import { everyItem } from "../store/pages.ts"
 import type { WaasStore } from "../store/store.ts"
 
 /** Throws 30032 for a group without keys, 2006 for a node that holds none of its shares. */
@@ -13,18 +14,13 @@ export async function shareKeysOf(
   const { groupId, vaultId, shareGroups } = group
   if (shareGroups.length === 0) throw new ApiFailure(30032, `the group ${groupId} has no keys yet`)
   const makers = new Map<string, WaasTask>()
-  let after: number | undefined
-  do {
-    const slice = await store.tssRequests({ vaultId, groupId }, { limit: 20, after, before: undefined })
-    for (const request of slice.items) {
-      for (const task of await tasksOf(request)) {
-        const made = shareGroups.find((shareGroup) => hasMade(task, shareGroup))
-        if (made !== undefined) makers.set(made.shareGroupId, task)
-      }
+  for await (const request of everyItem((page) => store.tssRequests({ vaultId, groupId }, page), 20)) {
+    for (const task of await tasksOf(request)) {
+      const made = shareGroups.find((shareGroup) => hasMade(task, shareGroup))
+      if (made !== undefined) makers.set(made.shareGroupId, task)
     }
-    after = slice.after
-  } while (after !== undefined && makers.size < shareGroups.length)
-
+    if (makers.size === shareGroups.length) break
+  }
   const keys = shareGroups.flatMap(
     (shareGroup) => shareKeyOf(shareGroup, nodeId, makers.get(shareGroup.shareGroupId)) ?? [],
   )
