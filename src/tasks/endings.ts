@@ -5,7 +5,7 @@ import type { Report } from "../wire/frames.ts"
 import type { Task } from "../wire/task.ts"
 import { type Refusal, refuse } from "./plan.ts"
 import type { Finish, TaskPorts, TaskRecord, TaskStatus } from "./ports.ts"
-import { attemptEnded } from "./report.ts"
+import { attemptEnded, RESTARTED } from "./report.ts"
 
 type Unsigned = Exclude<Finish, { readonly state: "completed" }>
 
@@ -23,7 +23,7 @@ export function unlessSigned(record: TaskRecord, end: Unsigned): Unsigned {
 export function resumed(record: TaskRecord): Report | undefined {
   const { state, attempt } = record
   if (state !== "running" && state !== "emitted") return undefined
-  const why = refuse("E-TSK-014", { attempt, reason: "the node was restarted" })
+  const why = refuse("E-TSK-014", { attempt, reason: RESTARTED })
   return attemptEnded(record, state === "emitted" ? refuse("E-TSK-031", { why: why.reason }) : why)
 }
 

@@ -22,6 +22,9 @@ const mayBegin = ({ state }: TaskRecord): boolean => state === "approved" || sta
 /** What WaaS compares before it begins a session of suite 2: signers with different readings would wait for each other in vain. */
 export const READ = "read "
 
+/** By these words in a report's reason WaaS tells a restart from other ends of an attempt: nodes of every release write them. */
+export const RESTARTED = "the node was restarted"
+
 /** The latest report of a task, made from its durable record alone. */
 export function reportOf(record: TaskRecord): Report {
   const read = mayBegin(record) ? taskIntentHash(recordedIntents(record.verdict)) : undefined

@@ -1,4 +1,5 @@
 /** Why attempts ended, for people and for the choice of the next signers; and how long the next attempt waits. Pure. */
+import { RESTARTED } from "../../tasks/report.ts"
 import { MAX_ATTEMPTS } from "../../wire/signed.ts"
 import type { NodeReport, WaasTask } from "../store/model.ts"
 import { type Situation, signersOf } from "./quorum.ts"
@@ -15,7 +16,6 @@ const OWN_REASONS: readonly string[] = [
   "E-TSK-008",
   "E-TSK-009",
   "E-TSK-013",
-  "E-TSK-019",
   "E-TSK-023",
   "E-TSK-030",
   "E-TSK-031",
@@ -28,7 +28,6 @@ const OWN_REASONS: readonly string[] = [
   "E-TSK-049",
   "E-FRZ-001",
 ]
-const RESTARTED = /the node was restarted/
 
 /** Causes that are kept, and of each so much. */
 const MOST_CAUSES = 8
@@ -42,8 +41,8 @@ export function causeOf(
 ): { readonly why: string; readonly blamed: readonly string[] } {
   const { code, reason, attempt } = report
   const inAttempt = `in attempt ${attempt}`
-  // It answers a start that it knows already by that code: it lost the session of it, which is its own matter and the others'.
-  if (RESTARTED.test(reason) || code === "E-TSK-019")
+  // E-TSK-019 answers a start that the node has seen before, as one does that lost the session of that start in a restart.
+  if (reason.includes(RESTARTED) || code === "E-TSK-019")
     return { why: `${nodeId} restarted ${inAttempt}`, blamed: [nodeId] }
   if (code === "") return { why: `${nodeId} lost its session ${inAttempt}`, blamed: [nodeId] }
   const isOwn = OWN_REASONS.includes(code) || report.status >= 160
