@@ -189,11 +189,9 @@ export class LiveTasks {
     this.#tasks.add(tasks)
     for (const task of tasks) {
       log.info("task created", { task: task.taskId, type: task.type, request: task.request.id })
-      if (!isQueued(task))
-        this.#say(
-          task,
-          [...task.nodeIds].map((to): OutgoingFrame => ({ kind: "task", to })),
-        )
+      if (isQueued(task)) continue
+      const send = task.nodeIds.map((to): OutgoingFrame => ({ kind: "task", to }))
+      this.#say(task, send)
     }
   }
 

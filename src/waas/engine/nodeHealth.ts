@@ -52,11 +52,6 @@ export class NodeHealth {
     return leftMs > 0 && leftMs <= this.#parts.pace.laterMs
   }
 
-  /** Whether the node could sign with the key, as far as it said. */
-  isAble(nodeId: string, key: TaskKey | undefined): boolean {
-    return this.whyUnable(nodeId, key) === undefined
-  }
-
   /** For people; undefined where the node could sign. */
   whyUnable(nodeId: string, key: TaskKey | undefined): string | undefined {
     if (!this.#parts.relay.online(nodeId)) return "offline"

@@ -1,5 +1,6 @@
 /** How many tasks each node has in work, and how many of its sessions run, as the engine's records have it. */
 import type { WaasTask } from "../store/model.ts"
+import { isFinal } from "./progress.ts"
 import { hasEnded, signersOf } from "./quorum.ts"
 
 interface Counts {
@@ -31,7 +32,7 @@ export class NodeLoad {
   }
 
   #count(record: WaasTask | undefined, by: 1 | -1): void {
-    if (record === undefined || isOver(record)) return
+    if (record === undefined || isFinal(record)) return
     const { asked = {}, awaits = {}, reports, state } = record
     for (const id of new Set([...Object.keys(asked), ...Object.keys(reports)])) {
       if (!hasEnded(reports[id])) this.#countsOf(id)[awaits[id] === undefined ? "asked" : "waiting"] += by
@@ -47,6 +48,3 @@ export class NodeLoad {
     return counts
   }
 }
-
-const isOver = ({ state }: WaasTask): boolean =>
-  state === "completed" || state === "rejected" || state === "failed" || state === "cancelled"
