@@ -8,7 +8,7 @@ import { configSchema, DEFAULT_FILE, PUBLISHED_FILE, RULES_TABLE } from "../../s
 import { template } from "../../src/config/template.ts"
 import { callbackServerSchema, callbackServerTemplate } from "../../src/kit/callbackServer/config.ts"
 import { metaOf } from "../../src/settings/schema.ts"
-import { waasSchema, waasTemplate } from "../../src/waas/config.ts"
+import { waasSchema, waasTemplate } from "../../src/waas/configSchema.ts"
 import { code, page, table } from "./markdown.ts"
 import { rulesReference } from "./rules.ts"
 

@@ -2,7 +2,7 @@
 import { KindGuard, type TSchema } from "@sinclair/typebox"
 import { configSchema } from "../../src/config/config.ts"
 import { metaOf } from "../../src/settings/schema.ts"
-import { waasSchema } from "../../src/waas/config.ts"
+import { waasSchema } from "../../src/waas/configSchema.ts"
 import { type Edition, escaped, term } from "./man.ts"
 
 interface FilePage {
