@@ -61,8 +61,7 @@ export const start = command({
   },
   examples: [["cosigner waas start --dir waas", "serve ./waas"]],
   run: async ({ options, globals }) => {
-    const folder = filesIn(options.dir)
-    const files = { ...folder, config: globals.config ?? folder.config }
+    const files = filesIn(options.dir, globals.config)
     const least = options.logLevel ?? (globals.verbose ? "debug" : "info")
     const format = process.stderr.isTTY ? "terminal" : "logfmt"
     const stderr = waitingStream(2, process.stderr.isTTY, (count) => `${formatLine(lostLines(count), format)}\n`)

@@ -14,7 +14,7 @@ const seconds = (text: string): string =>
 export const adoptCommand = command({
   summary: "Make the vaults of a lost waas.db again from what nodes hold",
   details:
-    "Needs the folder's waas.key and waas.toml; waas.db may be missing, or an older copy. Stop WaaS first. From then on nodes follow this copy and no other. They have that key pinned, or trust it by `cosigner trust-waas`; they connect by themselves and tell which groups they hold, and what the certificates of a group prove is stored: vaults and groups that are new here, and reshares since an older copy. Names, wallets, API keys and requests are not known to nodes and are made anew.",
+    "Needs the folder's waas.key and waas.toml, or the file of --config; waas.db may be missing, or an older copy. Stop WaaS first. From then on nodes follow this copy and no other. They have that key pinned, or trust it by `cosigner trust-waas`; they connect by themselves and tell which groups they hold, and what the certificates of a group prove is stored: vaults and groups that are new here, and reshares since an older copy. Names, wallets, API keys and requests are not known to nodes and are made anew.",
   options: {
     dir: dirOption,
     nodes: list("--node <node-ids>", "the nodes to adopt, as `cosigner info node` shows them"),
@@ -22,9 +22,9 @@ export const adoptCommand = command({
     wait: valueOr("--wait <seconds>", "how long nodes may take to connect", "120", seconds),
   },
   examples: [["cosigner waas adopt --dir waas --node cosA...,cosB...,cosC...", "after the loss of waas/waas.db"]],
-  run: async ({ options, out }) => {
+  run: async ({ options, globals, out }) => {
     if (options.nodes.length === 0) refuse("--node", "the node ids to adopt", "none")
-    const files = filesIn(options.dir)
+    const files = filesIn(options.dir, globals.config)
     const log = textLog("info", "logfmt", (line) => process.stderr.write(line))
     const config = readConfig(files, options.listen)
     const made = await adopt(config, files, { nodeIds: options.nodes, limitMs: Number(options.wait) * 1000, log })

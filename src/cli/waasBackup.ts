@@ -23,10 +23,7 @@ import { keyFileOf } from "./password.ts"
 import { dirOption } from "./waas.ts"
 
 const passwordFile = value("--password-file <file>", "file with the password of the backup, mode 600")
-const configured = ({ globals }: CommandBase, dir: string): WaasFiles => {
-  const files = filesIn(dir)
-  return { ...files, config: globals.config ?? files.config }
-}
+const configured = ({ globals }: CommandBase, dir: string): WaasFiles => filesIn(dir, globals.config)
 /** Progress goes to stderr: with --json stdout is one document. */
 const telling =
   ({ out }: CommandBase) =>

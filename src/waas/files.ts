@@ -20,9 +20,10 @@ export interface WaasFiles {
   readonly lock: string
 }
 
-export const filesIn = (dir: string): WaasFiles => ({
+/** The files of the folder; `config` replaces its waas.toml. The key is a systemd credential if the unit has one. */
+export const filesIn = (dir: string, config = join(dir, "waas.toml")): WaasFiles => ({
   dir,
-  config: join(dir, "waas.toml"),
+  config,
   database: join(dir, "waas.db"),
   key: credentialOf("waas-key") ?? join(dir, "waas.key"),
   lock: join(dir, "waas.lock"),

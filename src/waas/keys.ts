@@ -50,8 +50,7 @@ function writing(file: string, action: () => void): void {
 
 /** The same of a folder that is there. Throws E-WAA-002 without a key file, E-WAA-003 for one that cannot be used. */
 export async function waasInfo(dir: string, config?: string): Promise<WaasInfo> {
-  const folder = filesIn(dir)
-  const files = { ...folder, config: config ?? folder.config }
+  const files = filesIn(dir, config)
   if (!existsSync(files.config)) return infoOf(files, readKeyFile(files))
   const settings = readConfig(files)
   return infoOf(files, await waasKeys(settings, files), settings)
@@ -114,8 +113,7 @@ export async function waasKeyRevoke(dir: string, publicKey: string, nowMs: numbe
 
 /** The store that waas.toml names, of the folder or another file. */
 async function inStore<T>(dir: string, config: string | undefined, work: (store: WaasStore) => Promise<T>): Promise<T> {
-  const folder = filesIn(dir)
-  const files = { ...folder, config: config ?? folder.config }
+  const files = filesIn(dir, config)
   const store = await openStore(readConfig(files), files)
   try {
     return await work(store)

@@ -273,6 +273,24 @@ test("transcripts: waas init, info, key create, list, revoke", async () => {
   expect([none.exit, none.stderr.includes("E-WAA-002")]).toEqual([2, true])
 })
 
+test("every command that reads waas.toml reads the file of --config in its place", async () => {
+  const folder = fresh()
+  await cosigner("waas", "init", "--dir", folder)
+  const other = join(folder, "other.toml")
+  const commands = [
+    ["start"],
+    ["info"],
+    ["key", "list"],
+    ["adopt", "--node", "a,b", "--wait", "1"],
+    ["backup", "create"],
+  ]
+  for (const words of commands) {
+    writeFileSync(other, "[waas]\nlisten = 1\n", { mode: 0o600 })
+    const { exit, stderr } = await cosigner("waas", ...words, "--dir", folder, "--config", other)
+    expect([words, exit, stderr.includes(`${other}`)]).toEqual([words, 2, true])
+  }
+})
+
 test("an endpoint's address, which may hold a key, is in no error text", () => {
   const at = { dir: "/w", config: "/w/waas.toml" }
   const wrong = '[[waas.chains]]\nid = "ETH"\nrpc_url = "htp://rpc.example.com/v2/SECRETKEY"\n'
