@@ -253,13 +253,7 @@ function transferCall(
   output: AccountOutput,
 ): EvmCall {
   const to = checkedAddress(output.address, "account_output.address")
-  const amount = parseDecimal(output.amount, decimals)
-  if (amount === undefined || amount >= 2n ** 256n) {
-    throw new ApiFailure(
-      2006,
-      `body.destination.account_output.amount: not an amount with at most ${decimals} decimals`,
-    )
-  }
+  const amount = amountOf(output.amount, decimals, "account_output.amount")
   const common = { chainNumber: chainNumberOf(chain), from }
   return contract === undefined
     ? { ...common, to, value: amount, data: "0x" }
@@ -271,14 +265,22 @@ function contractCall(
   { address: from }: WalletAddress,
   destination: Static<typeof CallDestination>,
 ): EvmCall {
-  const value = parseDecimal(destination.value ?? "0", chain.decimals)
-  if (value === undefined)
-    throw new ApiFailure(2006, `body.destination.value: not an amount with at most ${chain.decimals} decimals`)
+  const value = amountOf(destination.value ?? "0", chain.decimals, "value")
   const to = checkedAddress(destination.address, "address")
   return { chainNumber: chainNumberOf(chain), from, to, value, data: destination.calldata.toLowerCase() }
 }
 
-/** Mixed case must have its checksum: it is how people notice a wrong digit. */
+/** The amount in its smallest unit, below 2^256, which is what a word of the EVM holds. Throws 2006. */
+function amountOf(text: string, decimals: number, at: string): bigint {
+  const amount = parseDecimal(text, decimals)
+  if (amount !== undefined && amount < 2n ** 256n) return amount
+  throw new ApiFailure(
+    2006,
+    `body.destination.${at}: not an amount below 2^256 units with at most ${decimals} decimals`,
+  )
+}
+
+/** Throws 2006 for an address in mixed case whose checksum is wrong: a digit may be mistyped. */
 function checkedAddress(text: string, at: string): string {
   if (parseAddress(text) !== undefined) return text
   throw new ApiFailure(2006, `body.destination.${at}: ${text} has a wrong checksum; is a digit mistyped?`)
@@ -342,15 +344,23 @@ function wantedOf({ draft }: WalletTransaction) {
   return { signatureType: 1 as const, tweak: "", content: { payload: { format: "evm/transaction" as const, data } } }
 }
 
+/** The chain that the request is about, and what would be called from an address on it. */
+function wouldCall(
+  api: ApiContext,
+  body: Static<typeof Estimate>,
+): { readonly chain: Chain; readonly callFrom: (address: WalletAddress) => EvmCall } {
+  if (body.request_type === "Transfer") {
+    const token = tokenOf(api, body.token_id)
+    return { chain: token.chain, callFrom: (address) => transferCall(token, address, body.destination.account_output) }
+  }
+  const chain = evmChain(enabledChain(api, body.chain_id))
+  return { chain, callFrom: (address) => contractCall(chain, address, body.destination) }
+}
+
 async function estimated(api: ApiContext, body: Static<typeof Estimate>): Promise<JsonObject> {
-  const token = body.request_type === "Transfer" ? tokenOf(api, body.token_id) : undefined
-  const chain =
-    body.request_type === "Transfer" ? tokenOf(api, body.token_id).chain : evmChain(enabledChain(api, body.chain_id))
+  const { chain, callFrom } = wouldCall(api, body)
   const { address } = await sender(api, body.source, chain)
-  const call =
-    body.request_type === "ContractCall"
-      ? contractCall(chain, address, body.destination)
-      : transferCall(token ?? tokenOf(api, body.token_id), address, body.destination.account_output)
+  const call = callFrom(address)
   const rpc = jsonRpcOf(chain, api.fetch)
   await requireChain(rpc, call.chainNumber)
   const { maxFeePerGas, maxPriorityFeePerGas, gasLimit } = await feesOf(rpc, call, feeWishOf(undefined))

@@ -112,6 +112,25 @@ test("a token's transfer is a call of its contract, in the token's own decimals"
   expect([made.to, made.value, ...call]).toEqual([USDC, 0n, TO, 12_340_000n])
 })
 
+test("a value that no EVM word can hold is refused where it is asked for", async () => {
+  await using rpc = endpoint()
+  await using rig = await open(rpc)
+  const at = await withAddress(rig)
+  const call = (value: string) =>
+    at.caller.post(`${TRANSACTIONS}/contract_call`, {
+      request_id: crypto.randomUUID(),
+      chain_id: "ETH",
+      source: at.source,
+      destination: { destination_type: "EVM_Contract", address: USDC, value, calldata: "0x" },
+      transaction_process_type: "BuildOnly",
+    })
+  const [most, above] = [String(2n ** 256n / 10n ** 18n), String(2n ** 256n / 10n ** 18n + 1n)]
+  expect((await call(most)).status).toBe(201)
+  const { status, json } = await call(above)
+  expect([status, json.error_code]).toEqual([400, 2006])
+  expect(json.error_message).toContain("body.destination.value")
+})
+
 test("a contract call has the caller's data and value; fees that the caller gives are kept", async () => {
   await using rpc = endpoint()
   await using rig = await open(rpc)
