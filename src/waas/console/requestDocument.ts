@@ -2,6 +2,7 @@
 import { decodeSignedStatement } from "../../approvals/approver.ts"
 import { isUnfit, readStatement } from "../../approvals/statement.ts"
 import { cut } from "../../panel/schemas.ts"
+import { READ } from "../../tasks/report.ts"
 import { wordsOf } from "../engine/approvals.ts"
 import { awaitedText } from "../engine/awaited.ts"
 import { isRefusal } from "../engine/causes.ts"
@@ -121,7 +122,8 @@ function taskOf(task: WaasTask, names: ReadonlyMap<string, string>): ConsoleRequ
     nodes: task.nodeIds.map((nodeId) => {
       const report = task.reports[nodeId]
       const later = task.putOff?.[nodeId]?.code ?? ""
-      const isShown = report !== undefined && !report.reason.startsWith("read ")
+      // An approving node says in this field what it read, for WaaS to compare: that is no reason for people.
+      const isShown = report !== undefined && !report.reason.startsWith(READ)
       return {
         node_id: nodeId,
         name: cut(names.get(nodeId) ?? "", MOST_WORDS),
