@@ -1,6 +1,6 @@
 /**
- * `cosigner waas adopt`: a WaaS without its database, or with an older one, asks nodes for the groups that they hold and stores what
- * certificates prove (adoption.ts). Serves nothing but the relay, to the nodes that were named, and ends by itself.
+ * `cosigner waas adopt` (formats.md 14): a WaaS that lost its database, or has an older one, asks nodes for the groups that they hold
+ * and stores what certificates prove (adoption.ts). It serves only the relay, only to the named nodes, and ends by itself.
  */
 import { existsSync } from "node:fs"
 import { toHex } from "../bytes.ts"
@@ -25,9 +25,9 @@ import type { HolderGroup, Vault } from "./store/model.ts"
 import { createSqliteStore } from "./store/sqlite.ts"
 import type { WaasStore } from "./store/store.ts"
 
-/** A node answers once in 2 s; what was asked before is lost with its connection. */
+/** Nodes are asked again until they have answered, because an answer is lost with its connection. A node answers at most every 2 s. */
 const ASK_AGAIN_MS = 3_000
-/** Tasks that are told of; more are not counted. */
+/** Bounds the reports of tasks that are kept; further ones are ignored. */
 const MOST_REPORTS = 10_000
 
 interface AdoptOptions {
@@ -37,7 +37,7 @@ interface AdoptOptions {
   readonly log: Log
 }
 
-/** What a node said of a task last. */
+/** A task that a node reported, in its latest state. */
 interface LostTask {
   readonly taskId: string
   readonly type: TaskType
@@ -47,24 +47,27 @@ interface LostTask {
 interface Adoption {
   readonly vaults: readonly Vault[]
   readonly groups: readonly HolderGroup[]
-  /** Share groups of the database that were reshared since, and are up to date now. */
+  /** Share groups of the database that were reshared since the copy was made, and are up to date now. */
   readonly advanced: readonly string[]
-  /** Tasks that nodes know and the database does not: their requests are lost. */
+  /** Tasks that nodes reported and the database does not know: their requests are lost. */
   readonly lost: readonly LostTask[]
-  /** What was not adopted, and why. */
+  /** Groups that were not adopted, and why. */
   readonly skipped: readonly { readonly groupId: string; readonly why: string }[]
   /** Named nodes that did not answer in time. */
   readonly silent: readonly string[]
   readonly isNewDatabase: boolean
 }
 
-/** Stores what is new, in one commit. Throws E-WAA-002 to -006 and -011. */
+/**
+ * Asks the nodes and stores what is new, in one commit. Before that, it makes this database the newest copy, durably. Throws E-WAA-002
+ * to -006 and -011, and for a shared database -070 to -073.
+ */
 export async function adopt(config: WaasConfig, files: WaasFiles, options: AdoptOptions): Promise<Adoption> {
   await using opened = new AsyncDisposableStack()
   const keys = await waasKeys(config, files)
   const isNewDatabase = config.store === undefined && !existsSync(files.database)
   const store = await storeToFill(config, files, options, opened)
-  // The operator's decision: from here on every other copy is an older one, and nodes that followed it follow this one.
+  // By this decision of the operator every other copy is older from now on, and nodes that followed one of those follow this one.
   await decideNewest(store, Date.now())
   const told = collector(options.nodeIds)
   const relay = relayTo(keys.tasks, store, told, options)
@@ -100,7 +103,7 @@ export async function adopt(config: WaasConfig, files: WaasFiles, options: Adopt
   }
 }
 
-/** Nobody else serves it meanwhile. A shared one is there, or made by its own tools; waas.db may be missing. */
+/** The store to fill, which no other process serves meanwhile. A missing waas.db is made; a shared database must exist. */
 async function storeToFill(
   config: WaasConfig,
   files: WaasFiles,
@@ -134,7 +137,7 @@ async function knownVaults(store: WaasStore): Promise<readonly KnownVault[]> {
   return known
 }
 
-/** Share groups that unfinished tasks of the database make: the engine hears of their end from the nodes. */
+/** Share groups that unfinished tasks of the database will make. They are left to the engine, which hears of their end from nodes. */
 async function openShareGroups(store: WaasStore): Promise<ReadonlySet<string>> {
   const ids = new Set<string>()
   for (const { document } of await store.liveTasks()) {
@@ -146,7 +149,7 @@ async function openShareGroups(store: WaasStore): Promise<ReadonlySet<string>> {
   return ids
 }
 
-/** What nodes have still to tell of tasks that this database never heard of: begun after the copy was made, and lost with it. */
+/** The reported tasks that this database does not know: they began after its copy was made. */
 async function unknownTasks(store: WaasStore, reports: readonly LostTask[]): Promise<readonly LostTask[]> {
   const lost: LostTask[] = []
   for (const report of reports) if ((await store.task(report.taskId)) === undefined) lost.push(report)
@@ -155,11 +158,13 @@ async function unknownTasks(store: WaasStore, reports: readonly LostTask[]): Pro
 
 interface Collector {
   take(nodeId: string, frame: FromNode): void
-  /** Resolves when every named node has answered, or after so long. */
+  /** Resolves when every named node has answered, or after `limitMs`. */
   all(limitMs: number): Promise<void>
+  /** Complete answers only. */
   answers(): readonly TellingNode[]
-  /** Of each task the latest that any node said. */
+  /** The latest report of each task, from any node. */
   reports(): readonly LostTask[]
+  /** Named nodes without a complete answer. */
   silent(): readonly string[]
 }
 
@@ -175,7 +180,7 @@ function collector(nodeIds: readonly string[]): Collector {
         reports.set(taskId, { taskId, type, status })
       }
       if (frame.kind !== "groups" || done.has(nodeId)) return
-      // Asked twice it may tell some twice: they are one record to whoever counts them.
+      // A node that was asked twice may send records twice; provenEpochs counts a record once per node.
       records.set(nodeId, [...(records.get(nodeId) ?? []), ...frame.records])
       if (frame.isLast) done.add(nodeId)
       if (nodeIds.every((id) => done.has(id))) resolve()
@@ -185,7 +190,7 @@ function collector(nodeIds: readonly string[]): Collector {
       await promise
       clearTimeout(limit)
     },
-    // One that was cut off in the middle has not answered.
+    // A node whose answer broke off has not answered.
     answers: () => [...done].map((nodeId) => ({ nodeId, records: records.get(nodeId) ?? [] })),
     reports: () => [...reports.values()],
     silent: () => nodeIds.filter((id) => !done.has(id)),
@@ -203,7 +208,7 @@ function relayTo(
     signer,
     fence: {
       token: tokenSignerOf(store, signer),
-      // Decided by a clock that was ahead of ours: the node comes back at once, and meets a higher one.
+      // Another copy was made the newest by a clock ahead of ours. This raises ours above it, and the node comes back at once.
       async shown({ token }) {
         await decideNewest(store, Date.now(), token)
         return true

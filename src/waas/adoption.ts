@@ -1,6 +1,6 @@
 /**
- * What a WaaS that lost its database makes of the records that nodes hold (formats.md 14): which epochs are proven, which share groups
- * belong together, and the vaults and holder groups that they are. Believes no node, and is pure but for new ids.
+ * Turns the group records of nodes into vaults and holder groups, for a WaaS that lost its database (formats.md 14): decides which
+ * epochs are proven and which share groups belong together. Believes no single node. Pure except for new ids.
  */
 import { equal, toHex } from "../bytes.ts"
 import { sha256 } from "../crypto/frame.ts"
@@ -14,13 +14,13 @@ import { curveTypeOf } from "./engine/requests.ts"
 import { newUuid } from "./ids.ts"
 import type { Holder, HolderGroup, ShareGroup, Vault } from "./store/model.ts"
 
-/** What one node answered. */
+/** The answer of one node: records in the form of keys/groupCodec.ts. */
 export interface TellingNode {
   readonly nodeId: string
   readonly records: readonly Uint8Array[]
 }
 
-/** A group that is not adopted, and why; for people. */
+/** A group that is not adopted, and the reason as text for people. */
 interface Skipped {
   readonly groupId: string
   readonly why: string
@@ -31,7 +31,10 @@ interface ProvenEpochs {
   readonly skipped: readonly Skipped[]
 }
 
-/** The epochs that certificates prove, each once. `named`: the nodes that the operator trusts to be members. */
+/**
+ * The newest proven epoch of each group. An epoch counts if its certificate proves it, all its members are in `named` (the nodes that
+ * the operator named), and at least threshold members hold the same record of it. A group with two different keys is skipped.
+ */
 export function provenEpochs(told: readonly TellingNode[], named: ReadonlySet<string>): ProvenEpochs {
   const holders = new Map<string, { readonly epoch: GroupPublic; readonly nodeIds: Set<string> }>()
   const skipped: Skipped[] = []
@@ -71,7 +74,7 @@ export function provenEpochs(told: readonly TellingNode[], named: ReadonlySet<st
   return { epochs, skipped }
 }
 
-/** Why the record proves nothing here. */
+/** Why the record does not count; undefined if it does. */
 function problemOf(epoch: GroupPublic, nodeId: string, named: ReadonlySet<string>): string | undefined {
   const members = epoch.members.map(({ party }) => nodeIdOf(party))
   const stranger = members.find((id) => !named.has(id))
@@ -80,7 +83,7 @@ function problemOf(epoch: GroupPublic, nodeId: string, named: ReadonlySet<string
   return isProven(epoch) ? undefined : "its certificate does not prove it"
 }
 
-/** The acks are on the epoch's id, and the id is a digest of key, members, public shares and chain code (threshold.md 3.5). */
+/** Verifies the certificate: its acks sign the epoch id, a digest of key, members, public shares and chain code (threshold.md 3.5). */
 function isProven(epoch: GroupPublic): boolean {
   const { certificate, sid, ackView, commitments, members, chainCode, epochId } = epoch
   const [publicKey] = commitments
@@ -88,7 +91,10 @@ function isProven(epoch: GroupPublic): boolean {
   return equal(epochIdOf(sid, ackView, publicKey, members, chainCode), epochId) && verifyCertificate(epoch, certificate)
 }
 
-/** Its group id, time and mode are in no certificate that WaaS could check: they are believed where threshold members say the same. */
+/**
+ * Digest of the whole record, with which the answers of members are compared. No certificate covers group id, time and mode, so WaaS
+ * accepts them only if threshold members hold the same ones.
+ */
 function contentOf({ certificate: _, ...epoch }: GroupPublic): string {
   return toHex(sha256(encodeGroupPublic({ ...epoch, status: "ACTIVE" })))
 }
@@ -108,7 +114,7 @@ interface Adopted {
   readonly groups: readonly HolderGroup[]
 }
 
-/** Vaults and holder groups of these epochs. `nameOf` gives holders their names. */
+/** New vaults and holder groups for these epochs. `nameOf` names the holders. */
 export function vaultsOf(epochs: readonly GroupPublic[], nameOf: (nodeId: string) => string): Adopted {
   const units = unitsOf(epochs)
   const vaults: Vault[] = []
@@ -131,7 +137,7 @@ export function vaultsOf(epochs: readonly GroupPublic[], nameOf: (nodeId: string
   return { vaults, groups }
 }
 
-/** The share groups of one holder group: one, or one on each curve that were set up by one request. */
+/** The share groups of one holder group: one alone, or one on each curve if one request set up both. */
 type Unit = readonly GroupPublic[]
 
 function unitsOf(epochs: readonly GroupPublic[]): readonly Unit[] {
@@ -140,12 +146,12 @@ function unitsOf(epochs: readonly GroupPublic[]): readonly Unit[] {
   )
   return [...bySetUp.values()].flatMap((all): readonly Unit[] => {
     const isPair = all.length === 2 && all[0]?.curve !== all[1]?.curve
-    // secp256k1 first, as WaaS makes them.
+    // secp256k1 first, the order in which WaaS makes them.
     return isPair ? [all.toSorted((a, b) => (a.curve > b.curve ? -1 : 1))] : all.map((epoch) => [epoch])
   })
 }
 
-/** Units that share a root key are of one vault. */
+/** Units grouped by vault: units with a common root key belong to one vault. */
 function vaultwise(units: readonly Unit[]): Unit[][] {
   const vaults: { readonly keys: Set<string>; readonly units: Unit[] }[] = []
   for (const unit of units) {
@@ -161,13 +167,13 @@ function vaultwise(units: readonly Unit[]): Unit[][] {
   return vaults.map((vault) => vault.units)
 }
 
-/** What was not extended from another group comes first, then the one that was made first. */
+/** The main group of a vault sorts first: a unit that was not extended from another group, and among those the oldest. */
 const byPrecedence = (a: Unit, b: Unit): number =>
   Number(isExtended(a)) - Number(isExtended(b)) || (a[0]?.createdMs ?? 0) - (b[0]?.createdMs ?? 0)
 
 const isExtended = (unit: Unit): boolean => unit.some(({ mode }) => mode === "extend")
 
-/** The holder group of share groups that were set up together. */
+/** A new holder group of share groups that were set up together. */
 export function holderGroup(
   unit: readonly GroupPublic[],
   vaultId: string,

@@ -1,6 +1,6 @@
 /**
- * API keys: what a caller of the REST API signs its requests with. WaaS knows public keys only; the curve is read off
- * the length, 64 hex digits for Ed25519 and 66 for compressed secp256k1.
+ * API keys, with which callers of the REST API sign their requests (formats.md 7.1). WaaS stores only public keys; their length tells
+ * the curve: 64 hex digits for Ed25519, 66 for compressed secp256k1.
  */
 
 import { randomBytes } from "node:crypto"
@@ -19,7 +19,7 @@ const NOT_A_KEY = "it is no point of the prime-order group in its canonical form
 /** The Ed25519 signer of a 32-byte seed. */
 export const ed25519Signer = (seed: Secret): Signer => signerOf(privateKeyOf("ed25519", seed.expose()))
 
-/** A public key in hex, lower-cased. Throws E-WAA-008 for anything that is not one. */
+/** Returns the public key in lower-case hex. Throws E-WAA-008 for anything that is not a key. */
 export function parseApiKey(text: string): string {
   const hex = text.toLowerCase()
   const bytes = fromHex(hex)
@@ -33,7 +33,7 @@ export function parseApiKey(text: string): string {
   return hex
 }
 
-/** Whether `signature` is the key's over `hash`: Ed25519 (64 bytes), or low-s DER ECDSA on secp256k1. */
+/** Whether the signature over `hash` (32 bytes) verifies: Ed25519 (64 bytes), or low-s ECDSA in DER on secp256k1. */
 export function verifiesApiSignature(publicKey: string, hash: Bytes, signature: Bytes): boolean {
   const key = fromHex(publicKey)
   if (key === undefined) return false
@@ -45,7 +45,7 @@ export function verifiesApiSignature(publicKey: string, hash: Bytes, signature: 
   }
 }
 
-/** A key pair as hex; the secret is a 32-byte seed (Ed25519) or scalar (secp256k1), as the vendor's SDKs take it. */
+/** The public key is hex; the secret is a 32-byte seed (Ed25519) or scalar (secp256k1), the form that the vendor's SDKs take. */
 export interface ApiKeyPair {
   readonly curve: ApiKeyCurve
   readonly publicKey: string
@@ -58,6 +58,7 @@ export function newApiKeyPair(curve: ApiKeyCurve): ApiKeyPair {
   return { curve, publicKey: apiPublicKey(curve, secret), secret }
 }
 
+/** The public key of the secret, hex. */
 export const apiPublicKey = (curve: ApiKeyCurve, secret: Secret): string =>
   curve === "ed25519" ? toHex(ed25519Signer(secret).publicKey) : toHex(secp256k1.getPublicKey(secret.expose(), true))
 

@@ -1,6 +1,6 @@
 /**
- * What a database that was restored from an older copy gets of the epochs that nodes hold (formats.md 14): groups that were reshared since,
- * groups that are new, vaults that are new. What it has and nodes do not outrank stays as it is. Pure but for new ids.
+ * Brings a database that was restored from an older copy up to the epochs that nodes hold (formats.md 14): groups that were reshared
+ * since, new groups, new vaults. Records of the database that no epoch outranks stay unchanged. Pure except for new ids.
  */
 import { toHex } from "../bytes.ts"
 import { type GroupPublic, rootExtendedPublicKey } from "../keys/group.ts"
@@ -17,16 +17,16 @@ export interface KnownVault {
 }
 
 interface CaughtUp {
-  /** New ones alone. */
+  /** New vaults only. */
   readonly vaults: readonly Vault[]
-  /** New and changed ones. */
+  /** New and changed groups. */
   readonly groups: readonly HolderGroup[]
-  /** Share groups that a later epoch was found of. */
+  /** Share groups for which a later epoch was found. */
   readonly advanced: readonly string[]
   readonly skipped: readonly { readonly groupId: string; readonly why: string }[]
 }
 
-/** `open`: share groups that a task of the database is still about: WaaS finishes those itself. */
+/** What to store. `open`: share groups of unfinished tasks in the database; WaaS finishes those itself, so they are left out. */
 export function caughtUp(
   epochs: readonly GroupPublic[],
   known: readonly KnownVault[],
@@ -66,13 +66,16 @@ const isOf =
 
 const rankOf = ({ createdMs, epochId }: GroupPublic) => ({ createdMs, epochId: toHex(epochId) })
 
-/** A share group without an epoch was never reshared: whatever a reshare made of it is later. */
+/** Whether the epoch is later than the known one. A share group without a known epoch was never reshared, so any reshare is later. */
 function isLater(epoch: GroupPublic, known: ShareGroup | undefined): boolean {
   if (known?.epoch === undefined) return epoch.mode === "replace"
   return outranks(rankOf(epoch), known.epoch)
 }
 
-/** The key goes to the group of its new members: the same one after a refresh, one that waited for it, or a new one. */
+/**
+ * Moves the key to the holder group of its new members, in `groups`: the same group after a refresh, an existing group of exactly
+ * these members, or a new one. A group that loses its last key becomes Unavailable.
+ */
 function moveTo(
   groups: Map<string, HolderGroup>,
   holder: HolderGroup,
@@ -113,7 +116,7 @@ const isHeldBy =
     )
   }
 
-/** New groups of a root key that the database knows are of that vault; the main group that it has stays the main one. */
+/** Puts new groups whose root key the database knows into that vault. A valid main group of the vault stays the main group. */
 function joinKnown(
   made: ReturnType<typeof vaultsOf>,
   known: readonly KnownVault[],

@@ -1,6 +1,6 @@
 /**
- * A typed caller of the REST API, by signedCall.ts. For `cosigner demo`, for tests, and as the shortest description of how to call
- * WaaS.
+ * A typed client of the REST API, on top of signedCall.ts. `cosigner demo` and tests use it, and it shows how to call WaaS in the
+ * fewest lines.
  */
 
 import type { SignedJson } from "../approvals/json.ts"
@@ -112,18 +112,18 @@ export interface SignRequestObject {
   readonly signatures: readonly SignatureObject[]
   readonly failed_reason: string
   readonly awaits_approval?: boolean
-  /** Nodes that have not answered yet. */
+  /** What keeps the request from going on, as text for people: nodes, and what each of them lacks. */
   readonly waiting_for?: readonly string[]
   readonly description: string
   readonly created_timestamp: number
   readonly updated_timestamp: number
 }
 
-/** The tasks of a request as people have to look at them. All of it but signatures is WaaS's word: read the document. */
+/** The tasks of a request, for people to judge. Only signatures prove anything; check everything else against the document. */
 export interface ApprovalsObject {
   readonly tasks: readonly {
     readonly task_id: string
-    /** Its exact bytes, as text. */
+    /** The exact bytes of the task document, as text. */
     readonly document: string
     readonly state: string
     readonly deadline_timestamp: number
@@ -141,12 +141,12 @@ export interface ApprovalsObject {
   }[]
 }
 
-/** Each has one of the two ids. */
+/** Each entry has one of the two ids. */
 interface AwaitingObject {
   readonly requests: readonly { readonly sign_request_id?: string; readonly tss_request_id?: string }[]
 }
 
-/** Of one node: its signatures over the message, with its own share of each of the group's keys. */
+/** A check-up of one node: its signatures over the message, one with its share of each key of the group. */
 export interface CheckupObject {
   readonly key_share_sign_request_id: string
   readonly key_share_holder_group_id: string
@@ -190,13 +190,13 @@ export interface SignRequestInput {
   readonly used_tss_node_ids?: readonly string[]
   readonly messages: readonly {
     readonly bip32_path: string
-    /** May be left out where the payload says it. */
+    /** May be absent if the payload determines it. */
     readonly msg_hash?: string
     readonly tweak?: string
     readonly payload?: number
     readonly input?: number
   }[]
-  /** `data`: base64. */
+  /** `data` is base64. */
   readonly payloads?: readonly { readonly format: string; readonly data: string }[]
   readonly extra_info?: Readonly<Record<string, unknown>>
   readonly description?: string
@@ -226,7 +226,7 @@ export interface Client {
     project: Pick<ProjectObject, "name" | "participants" | "threshold">,
   ) => Promise<ProjectObject>
   readonly renameProject: (projectId: string, name: string) => Promise<ProjectObject>
-  /** The records as import-share writes them. */
+  /** `records` are what import-share wrote at each node. */
   readonly importGroup: (vaultId: string, records: readonly unknown[]) => Promise<GroupObject>
   readonly createGroup: (vaultId: string, group: NewGroup) => Promise<GroupObject>
   readonly group: (vaultId: string, groupId: string) => Promise<GroupObject>
@@ -242,14 +242,14 @@ export interface Client {
   /** Asks one node for a check-up of its shares of a group. */
   readonly createCheckup: (vaultId: string, checkup: NewCheckup) => Promise<CheckupObject>
   readonly checkup: (vaultId: string, id: string) => Promise<CheckupObject>
-  /** `wait`: seconds, up to 50, that the answer waits for the request to end. */
+  /** `wait`: seconds (at most 50) that the server holds the answer back for the request to end. */
   readonly signRequest: (vaultId: string, id: string, wait?: number) => Promise<SignRequestObject>
   readonly signRequests: (vaultId: string, query: Query) => Promise<Page<SignRequestObject>>
   readonly cancelSignRequest: (vaultId: string, id: string) => Promise<SignRequestObject>
   /** Requests that wait for people, newest first. */
   readonly awaiting: (vaultId: string) => Promise<AwaitingObject>
   readonly approvals: (vaultId: string, signRequestId: string) => Promise<ApprovalsObject>
-  /** Hands over what a person signed. */
+  /** Hands over a statement that a person signed. */
   readonly approve: (vaultId: string, signRequestId: string, signed: SignedJson) => Promise<ApprovalsObject>
   readonly createWallet: (vaultId: string, name: string) => Promise<WalletObject>
   readonly renameWallet: (walletId: string, name: string) => Promise<WalletObject>
@@ -262,10 +262,10 @@ export interface Client {
   readonly call: SignedCall
 }
 
-/** Calls reject with E-WAA-012 for an error answer and E-WAA-013 for no usable one. */
+/** Calls reject with E-WAA-012 if the server answers with an error, and with E-WAA-013 if there is no usable answer. */
 export function createClient(options: ClientOptions): Client {
   const call = signedCaller(options)
-  // The answers' shapes are the server's own (shapes.ts), and their signature says that they are its.
+  // Answers are not checked against a schema: the server of this program makes them (shapes.ts), and signs them.
   const ask = async <T>(...args: Parameters<SignedCall>): Promise<T> => (await call(...args)) as T
   const vaults = "/wallets/mpc/vaults"
   const projects = "/wallets/mpc/projects"

@@ -1,12 +1,12 @@
 /**
- * A request that WaaS does not carry out, with the number and HTTP status that its caller gets (formats.md 7.3). Its text
- * goes to the caller as it is, so it never holds a secret, a path of this machine or a stack.
+ * Why WaaS does not carry out a request, with the error code and HTTP status that the caller gets (formats.md 7.3). The caller gets the
+ * text as it is, so it never contains a secret, a path of this machine or a stack.
  */
 
 interface ApiError {
   readonly http: number
   readonly meaning: string
-  /** For the caller. */
+  /** What the caller can do. */
   readonly what: string
 }
 
@@ -41,7 +41,7 @@ type ErrorCode = keyof typeof API_ERRORS
 export class ApiFailure extends Error {
   override readonly name = "ApiFailure"
   readonly status: number
-  /** Of 429: seconds after which another try may go through. */
+  /** For HTTP 429: seconds after which another try may succeed. */
   readonly retryAfter: number | undefined
   constructor(
     readonly errorCode: ErrorCode,

@@ -1,6 +1,6 @@
 /**
- * The folder of one WaaS: configuration, database, signing key, lock. The key stands apart from the database, so that a
- * copy of the one is not a copy of the other.
+ * The folder of one WaaS: configuration, database, signing key, lock. The key is in a file of its own, so that a copy of the database
+ * is not a copy of the key.
  */
 import { Database } from "bun:sqlite"
 import { hkdfSync, randomBytes } from "node:crypto"
@@ -32,7 +32,7 @@ export const filesIn = (dir: string, config = join(dir, "waas.toml")): WaasFiles
 interface WaasKeys {
   /** Signs tasks; nodes pin its public key. */
   readonly tasks: Signer
-  /** Signs REST answers: another key, so that no answer can ever pass for a task. */
+  /** Signs REST answers. It is another key, so that no answer can pass for a task. */
   readonly responses: Signer
 }
 
@@ -50,17 +50,17 @@ export function createKeyFile({ dir, key }: WaasFiles): WaasKeys {
   return waasKeysOf(seed)
 }
 
-/** Reads the key. Throws E-WAA-002 if it is missing, E-WAA-003 for other modes and other contents. */
+/** Reads the key file. Throws E-WAA-002 if it is missing, E-WAA-003 for a wrong mode or wrong contents. */
 export function readKeyFile(files: Pick<WaasFiles, "dir" | "key">): WaasKeys {
   using seed = readKeySeed(files)
   return waasKeysOf(seed)
 }
 
-/** Writes a key file of that seed, mode 600, durably. */
+/** Writes a new key file of that seed (32 bytes), mode 600, durably. Throws the system's error, EEXIST if the file exists. */
 export const writeKeySeed = ({ key }: Pick<WaasFiles, "key">, seed: Uint8Array): void =>
   writeNew(key, `${toHex(seed)}\n`)
 
-/** What the key is made of, for whoever seals it. The caller disposes it. */
+/** Reads the 32-byte seed of the key, for a backup or for the key pairs. The caller disposes it. Throws as readKeyFile does. */
 export function readKeySeed({ dir, key }: Pick<WaasFiles, "dir" | "key">): Secret {
   const refuse = (problem: string, cause?: unknown) => new CosignerError("E-WAA-003", { file: key, problem }, { cause })
   try {
@@ -76,24 +76,24 @@ export function readKeySeed({ dir, key }: Pick<WaasFiles, "dir" | "key">): Secre
   }
 }
 
-/** The file of a systemd credential, where the unit names it. */
+/** The file of a systemd credential; undefined if the unit gives none of that name. */
 export function credentialOf(name: string): string | undefined {
   const folder = process.env["CREDENTIALS_DIRECTORY"]
   const file = folder === undefined ? undefined : join(folder, name)
   return file !== undefined && isTaken(file) ? file : undefined
 }
 
-/** Whether systemd made it: its folder is the service's own, and its modes are those that systemd gives. */
+/** Whether the file is a systemd credential. Its mode is not checked then: systemd sets it, and only the service sees the folder. */
 export const isCredential = (file: string): boolean => dirname(file) === process.env["CREDENTIALS_DIRECTORY"]
 
-/** The key pairs of that seed. */
+/** The key pairs of that seed: the seed itself for tasks, HKDF-SHA256 of it for REST answers. */
 export function waasKeysOf(seed: Secret): WaasKeys {
   const info = utf8("cosigner/waas/responses")
   using responses = Secret.take(copy(new Uint8Array(hkdfSync("sha256", seed.expose(), new Uint8Array(), info, 32))))
   return { tasks: ed25519Signer(seed), responses: ed25519Signer(responses) }
 }
 
-/** Keeps other processes from serving the folder for as long as it is held; gone with the process. Throws E-WAA-004. */
+/** Locks the folder against other processes that would serve it. The lock ends with the process. Throws E-WAA-004 if it is taken. */
 export function lock({ dir, lock }: WaasFiles): Disposable {
   const db = new Database(lock, { create: true })
   try {
@@ -107,5 +107,5 @@ export function lock({ dir, lock }: WaasFiles): Disposable {
   return { [Symbol.dispose]: () => db.close() }
 }
 
-/** `EADDRINUSE`, or for an error without such a word what errorText makes of it. */
+/** The system's word for the error, such as `EADDRINUSE`; errorText for an error without one. */
 export const errorWord = (error: unknown): string => errnoOf(error) ?? errorText(error)

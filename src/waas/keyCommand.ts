@@ -1,7 +1,8 @@
 /**
- * Where WaaS's signing key is: in its file, or behind a command, so that it can live in a KMS or HSM. The command is run for each
- * signature: its last word is `sign`, the bytes stand on its standard input, and it answers with the Ed25519 signature over them; with
- * `public-key` it answers with the key. Answers are 64 or 32 bytes, in hex or base64. Every signature is verified before it is used.
+ * WaaS's signing key: in its file, or behind a command, so that it can stay in a KMS or HSM (docs/how-to/replicas.md). WaaS runs the
+ * command once for each signature, with `sign` as its last argument and the message on standard input; it answers with the Ed25519
+ * signature. With `public-key` it answers with the key. Answers are 64 or 32 bytes in hex or base64. Every signature is verified
+ * before it is used.
  */
 import { type Bytes, copy, fromHex } from "../bytes.ts"
 import { isStrictKey, verifyEd25519 } from "../crypto/ed25519.ts"
@@ -13,25 +14,25 @@ import type { WaasConfig } from "./config.ts"
 import { readKeyFile, type WaasFiles } from "./files.ts"
 
 interface ServingKeys {
-  /** Signs tasks, starts, cancels and what stands of the database; nodes pin its public key. */
+  /** Signs task, start and cancel documents and the token of WaaS; nodes pin its public key. */
   readonly tasks: RemoteSigner
-  /** The same key, for whoever dials: strangers never wait in the row of tasks. */
+  /** The same key with a queue of its own, for handshakes: strangers who dial cannot delay tasks. */
   readonly challenges: RemoteSigner
-  /** Signs REST answers: of the file, another key. */
+  /** Signs REST answers. It is another key, always from the key file. */
   readonly responses: Signer
 }
 
-/** One answer; an HSM that is slower than this is not one to sign with. */
+/** Limit for one answer of the command; a slower HSM is of no use. */
 const ANSWER_MS = 5_000
-/** Of its output; what a signature needs is 129. */
+/** Limit for the command's output; a signature in hex needs 129 bytes with its line end. */
 const MOST_BYTES = 1_024
-/** Processes at one time, for tasks and for those who dial. */
+/** Processes at one time, for tasks and for handshakes. */
 const MOST_TASKS = 6
 const MOST_CHALLENGES = 2
-/** Those who wait for one. */
+/** Signatures that may wait for a process. */
 const MOST_WAITING = 4_096
 
-/** Throws E-WAA-002, E-WAA-003, E-WAA-075. */
+/** Throws E-WAA-002 and E-WAA-003 for the key file, E-WAA-075 for a command that does not answer with its public key. */
 export async function waasKeys(
   { keyCommand: words }: Pick<WaasConfig, "keyCommand">,
   files: Pick<WaasFiles, "dir" | "key">,
@@ -50,7 +51,7 @@ export async function waasKeys(
   }
 }
 
-/** At most so many processes at one time; the others wait in order. */
+/** Signs by the command, with at most `most` processes at one time; further signatures wait in order. Rejects with E-WAA-075. */
 function commandSigner(words: readonly string[], publicKey: Bytes, most: number, answerMs: number): RemoteSigner {
   const waiting: (() => void)[] = []
   let running = 0
@@ -83,7 +84,10 @@ function commandSigner(words: readonly string[], publicKey: Bytes, most: number,
   }
 }
 
-/** A process group of its own: one that takes too long, or says too much, is ended with all that it started. */
+/**
+ * Runs the command once and returns its output. It gets a process group of its own, so that a command that takes too long, says too
+ * much or fails can be killed with all processes that it started.
+ */
 async function answerOf(words: readonly string[], verb: "sign" | "public-key", input: Uint8Array, answerMs: number) {
   const child = started([...words, verb], input)
   const { promise: late, resolve } = Promise.withResolvers<"late">()
@@ -111,7 +115,7 @@ function started(words: readonly string[], input: Uint8Array) {
   }
 }
 
-/** A wrapper's own end would leave behind what it waits for, and the pipe with it. */
+/** Kills the whole group: if only a wrapper script were killed, its child would live on and keep the pipe open. */
 function endGroup(leader: number): void {
   try {
     process.kill(-leader, "SIGKILL")
@@ -122,7 +126,7 @@ function endGroup(leader: number): void {
 
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 
-/** So many bytes in hex or base64, and nothing else. */
+/** Decodes exactly so many bytes from hex or base64; undefined for anything else. */
 function decoded(text: string, bytes: number): Bytes | undefined {
   if (text.length === 2 * bytes) return fromHex(text.toLowerCase())
   if (!BASE64.test(text)) return undefined

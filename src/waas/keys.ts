@@ -1,4 +1,4 @@
-/** What `cosigner waas init`, `info` and `cosigner waas key ...` do: the folder, and who may call the REST API. */
+/** The work of `cosigner waas init`, `waas info` and `waas key ...`: makes and shows the folder, and manages API keys. */
 import { existsSync } from "node:fs"
 import { toHex } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
@@ -17,17 +17,17 @@ import type { WaasStore } from "./store/store.ts"
 
 interface WaasInfo {
   readonly files: WaasFiles
-  /** Hex; nodes pin it as `[websocket]` WaaS public key. */
+  /** Hex; nodes pin it (`waas_public_key` in `[websocket]`). */
   readonly publicKey: string
-  /** Hex; REST clients that verify answers use it. */
+  /** Hex; REST clients verify answers with it. */
   readonly responseKey: string
-  /** Where vaults, requests and tasks are: waas.db of the folder, or the shared database, without a password. */
+  /** Where records are kept: the path of waas.db, or the URL of the shared database without its password. */
   readonly store: string
 }
 
 /**
- * Makes the folder (mode 700) with waas.toml, waas.db and waas.key. The key comes last: it says that the folder is whole,
- * and a folder that has one is never touched (E-WAA-001).
+ * Makes the folder (mode 700) with waas.toml, waas.db and waas.key. The key comes last, so a folder with a key is complete. A folder
+ * that has a key is never changed (E-WAA-001).
  */
 export async function waasInit(dir: string, nowMs: number): Promise<WaasInfo> {
   const files = filesIn(dir)
@@ -39,7 +39,7 @@ export async function waasInit(dir: string, nowMs: number): Promise<WaasInfo> {
   return infoOf(files, createKeyFile(files))
 }
 
-/** Throws E-WAA-006 for whatever the file system says. */
+/** Runs `action` and throws E-WAA-006 for any error of the file system. */
 function writing(file: string, action: () => void): void {
   try {
     action()
@@ -48,7 +48,10 @@ function writing(file: string, action: () => void): void {
   }
 }
 
-/** The same of a folder that is there. Throws E-WAA-002 without a key file, E-WAA-003 for one that cannot be used. */
+/**
+ * What an existing folder holds. Throws E-WAA-002 without a key file, E-WAA-003 for one that cannot be used, E-WAA-075 if a key
+ * command does not answer, and E-CFG-001 to -003 for the configuration.
+ */
 export async function waasInfo(dir: string, config?: string): Promise<WaasInfo> {
   const files = filesIn(dir, config)
   if (!existsSync(files.config)) return infoOf(files, readKeyFile(files))
@@ -67,10 +70,10 @@ const infoOf = (
   responseKey: toHex(responses.publicKey),
 })
 
-/** What a new key is, besides its key. */
+/** The properties of a new API key besides the key itself. */
 type NewKey = Pick<ApiKey, "name" | "role" | "addresses">
 
-/** Makes a key pair and registers its public half. The secret is the caller's to show once and to dispose. */
+/** Makes a key pair and registers its public key. The caller shows the secret once and disposes it. */
 export async function waasKeyCreate(
   dir: string,
   { curve, ...parts }: NewKey & { readonly curve: ApiKeyCurve },
@@ -82,7 +85,7 @@ export async function waasKeyCreate(
   return pair
 }
 
-/** Registers a public key whose secret never was here. Throws E-WAA-008, and E-WAA-009 for one that is known. */
+/** Registers a public key. Throws E-WAA-008 for a wrong key, E-WAA-009 for a known one, E-WAA-014 for a wrong address. */
 export async function waasKeyAdd(
   dir: string,
   { publicKey: text, ...parts }: NewKey & { readonly publicKey: string },
@@ -99,11 +102,11 @@ export async function waasKeyAdd(
   })
 }
 
-/** All keys, revoked ones too, oldest first. */
+/** All keys, including revoked ones, oldest first. */
 export const waasKeyList = (dir: string, config?: string): Promise<readonly ApiKey[]> =>
   inStore(dir, config, (store) => store.apiKeys())
 
-/** From the next request on the key is refused, also by a WaaS that runs. Throws E-WAA-010. */
+/** Revokes the key: a running WaaS refuses it from the next request on. Throws E-WAA-008 and, for an unknown key, E-WAA-010. */
 export async function waasKeyRevoke(dir: string, publicKey: string, nowMs: number, config?: string): Promise<void> {
   const key = parseApiKey(publicKey)
   return inStore(dir, config, async (store) => {
@@ -111,7 +114,7 @@ export async function waasKeyRevoke(dir: string, publicKey: string, nowMs: numbe
   })
 }
 
-/** The store that waas.toml names, of the folder or another file. */
+/** Runs `work` on the store that the configuration names, and closes it. */
 async function inStore<T>(dir: string, config: string | undefined, work: (store: WaasStore) => Promise<T>): Promise<T> {
   const files = filesIn(dir, config)
   const store = await openStore(readConfig(files), files)

@@ -19,10 +19,10 @@ export function parseNetwork(text: string): ParsedNetwork | undefined {
   return { address, bits, family: version === 4 ? "ipv4" : "ipv6" }
 }
 
-/** An IPv4 address as an IPv6 socket has it is that IPv4 address. */
+/** An IPv6 socket shows an IPv4 peer as ::ffff:a.b.c.d; this returns a.b.c.d. */
 const plain = (address: string): string => address.replace(/^::ffff:(?=\d{1,3}(?:\.\d{1,3}){3}$)/i, "")
 
-/** Whether an address is one of these or in one of these networks; what cannot be read is in none. */
+/** Whether the address is in one of the networks. An address that cannot be read is in none. */
 export function isAmong(networks: readonly string[], address: string): boolean {
   const own = plain(address)
   const version = isIP(own)

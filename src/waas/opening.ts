@@ -1,4 +1,4 @@
-/** Which store a WaaS has: the file in its folder, or the database that waas.toml names; for commands, and for who serves it. */
+/** Opens the store of a WaaS, waas.db or the shared database of waas.toml: for a command beside it, or to serve it. */
 import { randomInt } from "node:crypto"
 import { existsSync } from "node:fs"
 import { hostname } from "node:os"
@@ -20,21 +20,21 @@ import { SharedPostgres } from "./store/sharedPostgres.ts"
 import { openCheckedStore, openSqliteStore } from "./store/sqlite.ts"
 import type { WaasStore } from "./store/store.ts"
 
-/** Ids of its own: of an organisation whose database was lost, callers meet another one. */
+/** A new organisation with random ids. After the loss of a database, callers see another organisation. */
 export const newOrganisation = (nowMs: number): Organisation => ({
   orgId: newUuid(),
   bizOrgId: randomInt(100_000_000, 1_000_000_000),
   createdMs: nowMs,
 })
 
-/** For a command beside whoever serves it. Throws E-WAA-002, E-WAA-005, E-WAA-006, E-WAA-070 to -073. */
+/** Opens the store for a command; a WaaS may be serving it. Throws E-WAA-002, -005, -006 and -070 to -073. */
 export async function openStore({ store }: Pick<WaasConfig, "store">, files: WaasFiles): Promise<WaasStore> {
   if (store !== undefined) return storeOver(await openPostgres(store, () => newOrganisation(Date.now())))
   if (!existsSync(files.database)) throw new CosignerError("E-WAA-002", { dir: files.dir, file: files.database })
   return openSqliteStore(files.database)
 }
 
-/** Throws E-WAA-077 for what a shared database is not for. */
+/** Throws E-WAA-077 if WaaS has a shared database, with which `command` does not work. */
 export function refuseShared({ store }: Pick<WaasConfig, "store">, command: string): void {
   if (store !== undefined) throw new CosignerError("E-WAA-077", { command, store: shownStore(store) })
 }
@@ -42,23 +42,23 @@ export function refuseShared({ store }: Pick<WaasConfig, "store">, command: stri
 export interface ServedStore extends AsyncDisposable {
   readonly store: WaasStore
   readonly shared: SharedStore
-  /** Another process has taken over; never of a file, which is locked. */
+  /** Resolves when another process has taken over; never for waas.db, which is locked. */
   readonly lost: Promise<CosignerError>
-  /** E-WAA-070 while the shared database is away. */
+  /** E-WAA-070 while the shared database cannot be reached. */
   problem(): CosignerError | undefined
-  /** What hangs because the database is away fails from now on. */
+  /** From now on calls fail that would wait for an unreachable database. */
   giveUp(): void
-  /** Who serves a shared store, or did; nobody of a file. */
+  /** The processes that serve a shared store, or did before; empty for waas.db. */
   replicas(): Promise<readonly ReplicaSeen[]>
 }
 
 interface ServeOptions {
   readonly log: Log
-  /** Ends the wait for whoever serves alone, or for all others. */
+  /** Ends the wait for another process that serves alone or, with `isAlone`, for all other processes. */
   readonly signal: AbortSignal
-  /** The shared store has not heard this process for so long that it is of no use to nodes. */
+  /** Called when the shared database has not heard this process for too long to be useful to nodes (30 s). */
   readonly onUnheard: () => void
-  /** Waits until no other process serves the store; it has all the work then, and others wait for its end. */
+  /** Serve alone: wait until no other process serves the store, take over all work, and keep others waiting until the end. */
   readonly isAlone: boolean
 }
 
@@ -66,8 +66,8 @@ const MOST_REPLICAS = 10
 const MOST_TAKEN = 200
 
 /**
- * For a process that serves it: what it holds is what was written. Where it has to wait for others, it comes back with nothing once the
- * signal fires. Throws E-WAA-004, E-WAA-005, E-WAA-006, E-WAA-015 and E-WAA-070 to -073.
+ * Opens the store to serve it, and verifies that every record is as it was written. Resolves with undefined if the signal fires while it
+ * waits for other processes. Throws E-WAA-004, -005, -006, -015 and -070 to -073.
  */
 export async function serveStore(
   { store: settings }: Pick<WaasConfig, "store">,
@@ -90,16 +90,16 @@ export async function serveStore(
     }
   }
   const db = opened.adopt(await openPostgres(settings, () => newOrganisation(Date.now())), (made) => made.close())
-  // Before it is counted among those that serve.
+  // This comes before the process counts as a replica: one with a damaged database must not take over work.
   await checkSums(db)
   const name = `${hostname()} pid ${process.pid}`
   const replica = await enter(db, { name, log, signal, onUnheard, isAlone })
   if (replica === undefined) return undefined
   opened.use(replica)
-  // Of what hangs nothing would be carried out any more.
+  // Once another process has taken over, commits that still wait would be refused anyway.
   void replica.lost.then(() => db.giveUp())
   const shared = opened.use(new SharedPostgres({ db, replica, log }))
-  // What others left is this one's before its engine looks for its work.
+  // Takes over what other processes left, before the engine looks for its work.
   if (isAlone) while ((await shared.takeOver(MOST_TAKEN)).length > 0);
   const kept = opened.move()
   return {

@@ -1,20 +1,20 @@
 /**
- * Carries what nodes say to each other beside tasks (audit.md 4): to whoever is online now, within quotas of both. Each message is
- * signed by its sender for its receiver, who looks; here it is bytes.
+ * Relays messages between nodes that belong to no task (audit.md 4), to nodes that are online, within quotas of sender and receiver.
+ * The receiver verifies the sender's signature; the relay does not read messages.
  */
 import type { PartyId } from "../keys/party.ts"
 import { type BucketRate, TokenBucket } from "../tokenBucket.ts"
 import type { FromNode, ToNode } from "../wire/frames.ts"
 import { nodeIdOf, parseNodeId } from "../wire/nodeId.ts"
 
-/** Of one sender: a member of dozens of groups with dozens of peers says less. */
+/** From one sender: more than a member of dozens of groups with dozens of peers needs. */
 const SENDER: BucketRate = { burst: 256, perSecond: 8 }
-/** To one receiver, of all senders together: its queue is for tasks. */
+/** To one receiver, from all senders together: its queue is for tasks. */
 const RECEIVER: BucketRate = { burst: 256, perSecond: 32 }
 
 interface PeerRelayOptions {
   readonly send: (party: PartyId, frame: ToNode) => void
-  /** Whether it is online and speaks of peers. */
+  /** Whether the node is online and its link version has the frame peer. */
   readonly hears: (party: PartyId) => boolean
   /** Monotonic, ms. */
   readonly clock: () => number
@@ -31,7 +31,7 @@ export class PeerRelay {
     this.#options = options
   }
 
-  /** False: nobody got it. `sender` has proved its key. */
+  /** False: the message was dropped. `sender` has proved its key. */
   relay(sender: PartyId, { receiver, message }: PeerSaid): boolean {
     const { send, hears, clock } = this.#options
     const to = parseNodeId(receiver)

@@ -1,7 +1,7 @@
 /**
- * The relay: nodes connect to it, prove their keys, and are sent frames in order and exactly once while neither side
- * restarts. It can delay and drop, nothing else: what nodes act on is signed by WaaS or by one another.
- * Owns who is online, the channels, their bounds. What frames mean is the engine's; HTTP routes are the caller's.
+ * The relay: nodes connect to it and prove their keys, and it delivers frames to them in order, and exactly once while neither side
+ * restarts (formats.md 10, 13). It can delay and drop frames but not forge them: WaaS or a node signs everything that nodes act on.
+ * Owns who is online, the channels and their bounds. The engine owns the meaning of frames, the caller the HTTP routes.
  */
 import { randomBytes } from "node:crypto"
 import { type Bytes, copy, equal } from "../bytes.ts"
@@ -24,15 +24,15 @@ import { NodeConnection, type NodeSaid, type RelayConnectionEvents } from "./rel
 import type { Relay, RelayDrop, RelayOptions } from "./relayOptions.ts"
 import { UnprovenConnections } from "./unproven.ts"
 
-/** A node is heard every 15 s; one that was silent for longer may have died and come back. */
+/** A node sends a heartbeat every 15 s. One that was silent for longer may have crashed and restarted with a new boot id. */
 const TWIN_MS = 20_000
 
 interface Peer {
   readonly channel: Channel
   connection: NodeConnection | undefined
-  /** The socket wants no more until it drains. */
+  /** The socket's buffer is full; nothing more is sent until it drains. */
   full: boolean
-  /** While a frame of this peer is handled it is sent nothing: what is sent would acknowledge the frame. */
+  /** A frame of this peer is being handled. Nothing is sent meanwhile: the next packet would acknowledge the frame. */
   handling: boolean
 }
 
@@ -44,7 +44,7 @@ class NodeRelay implements Relay {
   readonly #peers = new Map<PartyId, Peer>()
   readonly #online = new Set<PartyId>()
   readonly #connections = new Set<NodeConnection>()
-  /** Those that other replicas know of, and how they are told that one has ended. */
+  /** Connections that other replicas know of, each with the function that tells them of its end. */
   readonly #known = new Map<NodeConnection, () => void>()
   readonly #unproven: UnprovenConnections
   readonly #dropped = new Map<RelayDrop, number>()
@@ -71,7 +71,7 @@ class NodeRelay implements Relay {
   upgrade(request: Request, server: Bun.Server<NodeConnection>): "upgraded" | "other" | Response {
     if (new URL(request.url).pathname !== "/ws") return "other"
     if (this.#closing) return new Response("stopping", { status: 503 })
-    // Browsers name the page that dials, nodes are none: a page must not reach a relay through its visitor.
+    // Browsers send Origin, and nodes do not: a web page must not reach a relay in its visitor's network.
     if (request.headers.has("origin")) return new Response("no place for browsers", { status: 403 })
     const address = server.requestIP(request)?.address ?? ""
     const data = new NodeConnection(address, this.#options, this.#events)
@@ -125,7 +125,7 @@ class NodeRelay implements Relay {
   #websocket(): Bun.WebSocketHandler<NodeConnection> {
     return {
       maxPayloadLength: MAX_NODE_PACKET_BYTES,
-      // Above what the channel's window lets out; a send beyond it would be dropped without a word.
+      // More than the channel's window lets out: the runtime silently drops what exceeds this limit.
       backpressureLimit: 4 * this.#options.limits.channel.windowBytes + 2 * MAX_PACKET_BYTES,
       idleTimeout: 0,
       sendPings: false,
@@ -165,7 +165,7 @@ class NodeRelay implements Relay {
     const { admitFencingToken, log } = this.#options
     if (fencingToken === undefined || admitFencingToken === undefined) return this.#register(connection, party, said)
     if (!this.#isKnown(party)) return this.#register(connection, party, said)
-    // A key of ours is proved: it waits for us, not we for it.
+    // A known node has proved its key; it now waits for WaaS, and must not be evicted in favour of strangers.
     this.#unproven.delete(connection)
     const elsewhere = this.#besideTwin(party, fencingToken)
     if (elsewhere !== undefined) return elsewhere
@@ -184,7 +184,7 @@ class NodeRelay implements Relay {
     )
   }
 
-  /** From now on the other replicas know of this connection, until it has ended. */
+  /** The store has recorded this connection, so other replicas know of it; they must be told when it ends. */
   #admitted(
     connection: NodeConnection,
     party: PartyId,
@@ -196,7 +196,10 @@ class NodeRelay implements Relay {
     return "busy"
   }
 
-  /** Two starts of one node at a time: the one that is heard stays. Restarted, a node's old connection is closed or soon silent. */
+  /**
+   * "twin" if another start of the same node is connected and not silent: it stays, because two copies of one database run. A node that
+   * was restarted is let in, because its old connection has closed or falls silent soon.
+   */
   #besideTwin(party: PartyId, fencingToken: FencingToken | undefined): RefusalReason | undefined {
     const connected = this.#peers.get(party)?.connection
     const known = connected?.said?.fencingToken
@@ -252,7 +255,7 @@ class NodeRelay implements Relay {
 
   // ---- what a connection brings ------------------------------------------------------------------------------------
 
-  /** The peer that this connection speaks for; undefined once another one has taken its place. */
+  /** The peer that this connection belongs to; undefined once another connection has replaced it. */
   #peerBehind(connection: NodeConnection): Peer | undefined {
     const peer = connection.party === undefined ? undefined : this.#peers.get(connection.party)
     return peer?.connection === connection ? peer : undefined

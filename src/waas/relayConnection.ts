@@ -1,6 +1,6 @@
 /**
- * One connection of a node, as the relay's server side sees it: the handshake that proves both keys, the rate limit, the
- * heartbeat. Which node may connect, and the channel that outlives the connection, are relay.ts's.
+ * One connection of a node, on the side of WaaS: the handshake that proves both keys (formats.md 10), the rate limit, the heartbeat.
+ * relay.ts owns which nodes may connect, and the channel, which outlives the connection.
  */
 
 import { randomBytes } from "node:crypto"
@@ -34,44 +34,44 @@ import type { RelayOptions } from "./relayOptions.ts"
 type Socket = Bun.ServerWebSocket<NodeConnection>
 
 export interface ConnectionLimits {
-  /** From the upgrade to the proof of the key, ms. */
+  /** Limit from the upgrade to the welcome, ms. */
   readonly handshakeMs: number
-  /** A node that says nothing for this long, ms, is taken for gone; it sends a heartbeat every 15 s. */
+  /** A node that was silent for so long, ms, counts as gone; it sends a heartbeat every 15 s. */
   readonly silentMs: number
-  /** How long a refused node may take to read why and hang up, ms; then its socket is destroyed. */
+  /** How long a refused node may take to read the reason and hang up, ms; then its socket is destroyed. */
   readonly farewellMs: number
-  /** Sustained rates of one connection, and how many seconds' worth may come at once. */
+  /** Sustained rates of one connection; `burstSeconds` is how many seconds' worth may arrive at once. */
   readonly packetsPerSecond: number
   readonly bytesPerSecond: number
   readonly burstSeconds: number
 }
 
-/** What a node said of itself, under its signature. */
+/** What a node's signed proof says about it. */
 export interface NodeSaid {
   readonly fencingToken: FencingToken | undefined
   readonly versions: NodeVersions
 }
 
 export interface RelayConnectionEvents {
-  /** The key is proved. A refusal ends the connection; undefined welcomes it. Must not reject. */
+  /** The node has proved its key. A refusal ends the connection; undefined lets the node in. Must not reject. */
   admit(
     connection: NodeConnection,
     party: PartyId,
     said: NodeSaid,
   ): Promise<RefusalReason | undefined> | RefusalReason | undefined
-  /** The welcome is sent. */
+  /** The welcome was sent. */
   opened(connection: NodeConnection, party: PartyId): void
   packet(connection: NodeConnection, party: PartyId, packet: ChannelPacket): void
-  /** Ended by us; not called when the other side goes. */
+  /** WaaS ended the connection; not called when the node ended it. */
   refused(connection: NodeConnection, reason: RefusalReason): void
 }
 
 type HandshakePhase =
   | { readonly kind: "hello" }
-  /** How far our own database has come is being looked up; until then nothing is said. */
+  /** The token of WaaS is being read from the store, for the challenge. */
   | { readonly kind: "challenging" }
   | { readonly kind: "proof"; readonly transcript: Transcript; readonly party: PartyId }
-  /** Whether it may stay is being found out; until then it has nothing to say. */
+  /** Whether the node may connect is being decided; it must send nothing meanwhile. */
   | { readonly kind: "admitting" }
   | { readonly kind: "open"; readonly party: PartyId }
   | { readonly kind: "ended" }
@@ -89,7 +89,7 @@ export class NodeConnection {
   #bytes: TokenBucket
 
   constructor(
-    /** Where it comes from, as the socket says. */
+    /** The peer's IP address, as the socket says; empty if unknown. */
     readonly address: string,
     private readonly options: Pick<RelayOptions, "signer" | "clock" | "limits" | "fence">,
     private readonly events: RelayConnectionEvents,
@@ -99,12 +99,12 @@ export class NodeConnection {
     this.#bytes = bucketOf(limits.bytesPerSecond, limits)
   }
 
-  /** Who it is, once that is proved and admitted. */
+  /** The node, once it has proved its key and is admitted. */
   get party(): PartyId | undefined {
     return this.#party
   }
 
-  /** What it said of itself, once admitted. */
+  /** What the node's proof says, once it is admitted. */
   get said(): NodeSaid | undefined {
     return this.#said
   }
@@ -113,7 +113,7 @@ export class NodeConnection {
     return this.#phase.kind === "ended"
   }
 
-  /** Since it was last heard, ms. */
+  /** Time since the node was last heard, ms. */
   silentMs(): number {
     return performance.now() - this.#lastHeard
   }
@@ -123,24 +123,24 @@ export class NodeConnection {
     this.#patience = setTimeout(() => this.refuse("silent"), this.options.limits.handshakeMs)
   }
 
-  /** The socket is gone, whoever closed it. */
+  /** Says that the socket is closed, by whichever side. */
   closed(): void {
     clearTimeout(this.#patience)
     this.#phase = { kind: "ended" }
   }
 
-  /** Says why, and ends it: the other side hangs up, or the socket is destroyed a little later. */
+  /** Tells the node the reason and ends the connection: the node hangs up, or the socket is destroyed after farewellMs. */
   refuse(reason: RefusalReason): void {
     if (this.#phase.kind === "ended") return
     const status = this.send({ kind: "refused", reason })
     this.closed()
-    // Not close(): the runtime would then hold the socket until the other side agrees, which it need never do.
+    // Not close(): the runtime would keep the socket until the other side answers, which it may never do.
     const farewellMs = status === "sent" ? this.options.limits.farewellMs : 0
     this.#patience = setTimeout(() => this.#socket?.terminate(), farewellMs)
     this.events.refused(this, reason)
   }
 
-  /** Ends it at once, to make room for others; no time for farewells. */
+  /** Ends the connection at once, without a reason, to make room for others. */
   evict(): void {
     if (this.#phase.kind === "ended") return
     this.closed()
@@ -154,13 +154,13 @@ export class NodeConnection {
       this.refuse("silent")
   }
 
-  /** sent: the socket has it. later: it has it, and wants no more until it drains. lost: the connection is broken. */
+  /** sent: the socket took it. later: the socket took it and is full until it drains. lost: the connection is broken. */
   send(packet: Packet): "sent" | "later" | "lost" {
     if (this.#phase.kind === "ended" || this.#socket === undefined) return "lost"
     const status = this.#socket.sendBinary(encodePacket(packet))
     if (status > 0) return "sent"
     if (status < 0) return "later"
-    // The runtime dropped it without a word (its buffer is full, or the socket is closing): what follows would be a gap.
+    // The runtime dropped the packet silently (full buffer, or a closing socket): sending on would leave a gap in the numbers.
     this.#socket.terminate()
     return "lost"
   }
@@ -206,7 +206,7 @@ export class NodeConnection {
       (standing) => {
         if (this.#phase.kind === "challenging") this.#sendChallenge(hello, party, version, standing)
       },
-      // A store that cannot be read: the node comes back.
+      // The store cannot be read; the node dials again later.
       () => this.refuse("busy"),
     )
   }
@@ -228,7 +228,7 @@ export class NodeConnection {
       this.send({ kind: "challenge", waasNonce, waasMs, signature, ...(standing && { standing }) })
     const signed = prove("waas", transcript, signer)
     if (!(signed instanceof Promise)) challenge(signed)
-    // A key that is somewhere else and does not answer: the node comes back.
+    // The key command does not answer; the node dials again later.
     else signed.then(challenge).catch(() => this.refuse("busy"))
   }
 
@@ -236,7 +236,7 @@ export class NodeConnection {
     { transcript, party }: Extract<HandshakePhase, { readonly kind: "proof" }>,
     { signature, fencingToken, versions, followed }: Extract<Packet, { readonly kind: "proof" }>,
   ): void {
-    // A relay that cuts the versions off, or adds some, has made another transcript than the one that is signed.
+    // The signature covers these fields, so an attacker in between can neither remove nor add one.
     const signed = {
       ...transcript,
       ...(fencingToken && { fencingToken }),
@@ -255,7 +255,7 @@ export class NodeConnection {
     else this.#admit(party, said)
   }
 
-  /** Why no node is let in, once one has shown that a newer copy of this WaaS is at work. Only what our own key signed can show it. */
+  /** The refusal if a newer copy of this WaaS is at work, as this node or an earlier one has shown with a token of our own key. */
   #fencedBy(
     { standing, version }: Transcript,
     followed: SignedWaasToken | undefined,
@@ -264,7 +264,7 @@ export class NodeConnection {
     const fenced = version < LINK_WITH_STANDING ? "busy" : "fenced"
     if (fence?.isFenced() === true) return fenced
     if (fence === undefined || followed === undefined || standing === undefined) return undefined
-    // An older token of a node is what it saw last; one of another key says nothing of us.
+    // An older token only shows what the node saw last. A token of another key says nothing about this WaaS.
     if (isNewestWaas(standing.token, followed.token) || !isTokenOf(signer.publicKey, followed)) return undefined
     return fence.shown(followed).then(
       (isFenced) => (isFenced ? fenced : undefined),

@@ -1,4 +1,4 @@
-/** How the relay and the engine of one WaaS come together: what nodes send reaches the engine, and what it says reaches them. */
+/** Connects the relay and the engine of one WaaS: frames of nodes go to the engine, frames of the engine to nodes. */
 import { toHex } from "../bytes.ts"
 import { errorText } from "../errors.ts"
 import type { PartyId } from "../keys/party.ts"
@@ -15,10 +15,11 @@ import { createRelay } from "./relay.ts"
 import type { Relay, RelayLimits } from "./relayOptions.ts"
 import type { StandingKeeper } from "./standing.ts"
 
+/** Logs a failure of the engine's work, which is tried again later. */
 export const stuck = (log: Log, error: unknown): void =>
   log.error("the engine failed; it tries again", { error: errorText(error) })
 
-/** The engine exists before the relay that feeds it: until then nobody is online, and nothing is sent. */
+/** The relay as the engine sees it. The engine is made first; until `be` is called nobody is online, and frames are dropped. */
 export function lateRelay(): {
   readonly port: RelayPort
   tell(standing: Standing, linkOf: (nodeId: string) => number): void
@@ -26,7 +27,7 @@ export function lateRelay(): {
   be(relay: Relay): void
 } {
   let relay: Relay | undefined
-  // Asked for at each look at each task: reading a node id costs a hash.
+  // A cache: the engine asks for every node of every task again and again, and parsing a node id costs a hash.
   const parties = new Map<string, PartyId | undefined>()
   const partyOf = (nodeId: string): PartyId | undefined => {
     if (!parties.has(nodeId)) parties.set(nodeId, parseNodeId(nodeId))

@@ -1,4 +1,4 @@
-/** What a relay is made of, and what it offers (relay.ts). */
+/** The options and the interface of the relay (relay.ts). */
 import type { PartyId } from "../keys/party.ts"
 import type { Log } from "../log.ts"
 import { CHANNEL_LIMITS, type ChannelLimits, type PeerMemory } from "../wire/channel.ts"
@@ -12,11 +12,11 @@ import type { ConnectionLimits, NodeConnection } from "./relayConnection.ts"
 import type { SharedStore } from "./store/shared.ts"
 
 export interface RelayLimits extends ConnectionLimits {
-  /** Of each node's queue, online or not. */
+  /** Limits of each node's queue, online or not. */
   readonly channel: ChannelLimits
-  /** Connections that have not proved a key. The runtime holds up to one message's bytes of each before it shows them. */
+  /** Connections that have not proved a key yet. The runtime may buffer one message of full size for each. */
   readonly unproven: number
-  /** Nodes with a channel; beyond it, one that is offline and owed nothing makes room. */
+  /** Nodes with a channel. Beyond it, the channel of a node that is offline and has an empty queue is dropped. */
   readonly nodes: number
 }
 
@@ -34,35 +34,35 @@ export const RELAY_LIMITS: RelayLimits = {
 
 /** Whether this WaaS is the newest of its copies (formats.md 14.1). */
 export interface WaasFence {
-  /** The token of this moment, durable and signed. */
+  /** The present token of this WaaS, durable and signed. */
   token(): Promise<SignedWaasToken>
-  /** A node has followed this token, which is signed with our own key. Whether that fences this WaaS off. */
+  /** Takes note of a token that a node has followed and that is signed with our own key. True if it fences this WaaS off. */
   shown(followed: SignedWaasToken): Promise<boolean>
-  /** Once shown, for good. */
+  /** Whether this WaaS was fenced off; that never ends. */
   isFenced(): boolean
 }
 
 export interface RelayOptions {
   /** WaaS's key, which nodes have pinned. */
   readonly signer: RemoteSigner
-  /** Whether a node that has proved its key may stay. */
+  /** Whether a node that has proved its key may connect. */
   isKnownNode(party: PartyId): boolean
   /**
-   * Whether a node whose database has come so far may work: "behind" is an older copy, "twin" another start that another replica
-   * hears. The token and the versions that the node speaks are durable when it resolves; without it, all may.
+   * Whether a node with this fencing token may work: "behind" for an older copy of its database, "twin" for a second start while another
+   * replica hears the first. Token and versions are durable when it resolves with "newest". Absent: all nodes may.
    */
   readonly admitFencingToken?: (
     party: PartyId,
     fencingToken: FencingToken,
     versions: NodeVersions,
   ) => Promise<Awaited<ReturnType<SharedStore["admit"]>>>
-  /** A connection that it called the newest has ended; once for each. */
+  /** A connection that admitFencingToken called "newest" has ended; called once for each. */
   onLeft?(party: PartyId, fencingToken: FencingToken): void
-  /** Absent: nodes are told nothing of how far the database has come. */
+  /** Absent: nodes are shown no token of WaaS. */
   readonly fence?: WaasFence
-  /** Acknowledged when this returns. What it throws is logged as a bug, and the frame counts as seen. */
+  /** Handles a frame, which is acknowledged after this returns. An exception is logged, and the frame counts as received all the same. */
   onFrame(party: PartyId, frame: FromNode): void
-  /** Frames flow. After "restarted" the node remembers nothing of what it was told and had not written down. */
+  /** Frames flow. If `peer` is "restarted", the node has forgotten all frames that it had not made durable. */
   onOnline(party: PartyId, peer: PeerMemory): void
   onOffline(party: PartyId): void
   readonly clock: () => number
@@ -73,20 +73,20 @@ export interface RelayOptions {
 export type RelayDrop = "malformed" | "duplicate" | "handlerFailed" | "queueFull" | RefusalReason
 
 export interface Relay {
-  /** The upgrade of a request to `/ws`: to be tried before any other route; "other" is somebody else's. */
+  /** Upgrades a request to `/ws`; call it before any other route. "other": the request is not for the relay. */
   upgrade(request: Request, server: Bun.Server<NodeConnection>): "upgraded" | "other" | Response
   readonly websocket: Bun.WebSocketHandler<NodeConnection>
-  /** "full": not taken, say it again later. Throws E-LNK-020 for a frame that nodes would refuse to read. */
+  /** "full": the frame was not accepted; send it again later. Throws E-LNK-020 for a frame that nodes would refuse to read. */
   send(party: PartyId, frame: ToNode): "queued" | "offline-queued" | "full"
   online(): ReadonlySet<PartyId>
-  /** Since the node was heard last, ms; undefined while it is offline. */
+  /** Time since the node was last heard, ms; undefined while it is offline. */
   silentMs(party: PartyId): number | undefined
-  /** Ends the node's connection and forgets what it was owed: it is no longer known. */
+  /** Ends the node's connection and drops its queue, because the node is no longer known. */
   forget(party: PartyId): void
   /** Frames dropped and connections refused since the start, by reason. */
   dropped(): ReadonlyMap<RelayDrop, number>
   /** Ends every connection, with this reason. */
   refuseAll(reason: RefusalReason): void
-  /** Tells every node that WaaS is stopping. What was not acknowledged is forgotten. */
+  /** Tells every node that WaaS is stopping, and ends. Unacknowledged frames are forgotten. */
   close(): void
 }

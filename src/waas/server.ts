@@ -25,44 +25,51 @@ import { following } from "./wallets/progress.ts"
 import { startWebhookDelivery, type WebhookDelivery } from "./webhooks/delivery.ts"
 import { announcing } from "./webhooks/news.ts"
 
-/** How often deadlines and retries are looked at. */
+/** How often the engine looks at deadlines and retries. */
 const TICK_MS = 250
+/** How often nodes that owe an answer are sent the same frames again, because frames may be lost. */
 const NUDGE_MS = 30_000
-/** How often the store proves that it takes writes, and nodes hear of it: a copy that is younger than this may pass for the newest. */
+/** How often the token rises, which proves that the store takes writes. An older copy younger than this may pass for the newest. */
 const STANDING_MS = 10_000
-/** A million a day at most leaves the database; a commit of that many rows takes milliseconds. */
+/** So many ended requests are forgotten at a time, about a million a day; such a commit takes milliseconds. */
 const FORGET_MS = 5_000
 const FORGOTTEN_AT_ONCE = 64
-/** A node that owes a word shows every half second that it lives (link/connection.ts). */
+/** A node that owes an answer and is silent for so long is hung: it sends a ping every 500 ms (link/connection.ts). */
 const SILENT_MS = 2_000
+/** A node that is undecided for so long is slow, and another one is asked beside it (formats.md 12). */
 const SLOW_MS = 10_000
+/** How long a node that said later is asked nothing new. */
 const LATER_MS = 1_000
-/** Half of what a node takes, for what other deployments and a restart of WaaS may have left there; and what its cores can do at one time. */
+/**
+ * Tasks of one node at one time. `asked` is half of what a node takes, to leave room for other deployments and for what was there before
+ * a restart of WaaS; `running` is what its cores can do at one time.
+ */
 const WINDOWS = { asked: 128, running: 16 }
-/** How long requests in work may take to end after a stop. */
+/** How long a stop waits for answers that are being sent. */
 const DRAIN_MS = 5_000
 const DRAIN_LOOK_MS = 10
-/** How long its work stays this process's own while answers are sent: other replicas go on with it then. */
+/** How long a stopping process keeps its requests while answers are sent; then other replicas go on with them. */
 const RESIGN_MS = 1_000
-/** A node that may have gone to another replica is not held here: it says every 15 s that it lives. */
+/** With replicas a silent node counts as gone sooner, since it may be connected to another one; it sends a heartbeat every 15 s. */
 const SHARED_SILENT_MS = 20_000
 
 export interface RunningWaas {
-  /** `http://127.0.0.1:11050`, with the port that was really taken. The API is below /v2, the relay at /ws. */
+  /** `http://127.0.0.1:11050`, with the actual port. The API is below /v2, the relay at /ws. */
   readonly url: string
-  /** Hex; what nodes pin. */
+  /** Hex; nodes pin it. */
   readonly publicKey: string
   readonly responseKey: string
-  /** Where the console is; undefined while it is off. */
+  /** The address of the console; undefined if it is off. */
   readonly console: string | undefined
-  /** Another WaaS has taken over the shared store: this one is to be stopped. */
+  /** Resolves when another WaaS has taken over the shared store; the caller must stop this one. */
   readonly lost: Promise<CosignerError>
   stop(): Promise<void>
 }
 
 /**
- * Serves the folder until stopped; a shared store beside whoever else serves it. While somebody adopts into that one it waits, and
- * comes back with nothing if the signal fires meanwhile. Throws E-WAA-002 to -006, -011, -015, -070 to -073, -080 and -081.
+ * Starts to serve the folder; other processes may serve a shared store at the same time. While `waas adopt` works on that store, it
+ * waits, and resolves with undefined if the signal fires meanwhile. Throws E-WAA-002 to -006, -011, -015, -070 to -073, -075, -080
+ * and -081.
  */
 export async function startWaas(
   config: WaasConfig,
@@ -73,7 +80,7 @@ export async function startWaas(
   await using opened = new AsyncDisposableStack()
   const keys = await waasKeys(config, files)
   const late = lateRelay()
-  // They find it again as soon as its store answers.
+  // Nodes dial again, and get in as soon as the store answers.
   const onUnheard = () => late.refuseAll("busy")
   const served = await serveStore(config, files, { log, signal, onUnheard, isAlone: false })
   if (served === undefined) return undefined
@@ -173,10 +180,10 @@ async function stopped({ engine, relay, server, served, running, timers }: Runni
   relay.close()
   const drained = Promise.race([server.stop(false), allAnswered(server)])
   await Promise.race([drained, Bun.sleep(RESIGN_MS)])
-  // A database that is away by now would keep the last turn for ever.
+  // Without this an unreachable database would keep the engine's last commit waiting for ever.
   const givingUp = setTimeout(() => served.giveUp(), DRAIN_MS)
   await engine.idle()
-  // Whoever still waits for an answer is told to ask again; the requests wait for nobody.
+  // Callers that still wait are told to ask again; other replicas take the requests over at once.
   await served.shared.resign()
   clearTimeout(givingUp)
   await drained
@@ -226,7 +233,7 @@ const engineOptions = (
   log,
 })
 
-/** One tick at a time: a slow disk must not pile them up. */
+/** Runs one tick at a time, so that a slow disk does not pile them up. */
 function keepTicking(engine: Engine, log: Log): ReturnType<typeof setInterval> {
   let busy = false
   return setInterval(() => {
@@ -241,7 +248,7 @@ function keepTicking(engine: Engine, log: Log): ReturnType<typeof setInterval> {
   }, TICK_MS)
 }
 
-/** Ended requests leave the database as the operator says: a few at a time, so that nobody waits for it. */
+/** Deletes ended signing requests after the configured time, a few at a time, so that no commit is long. Only the leader does. */
 function keepForgetting(
   store: WaasStore,
   shared: SharedStore,
@@ -257,13 +264,14 @@ function keepForgetting(
   return setInterval(() => void forget().catch((error: unknown) => stuck(log, error)), FORGET_MS)
 }
 
+/** Encodes and signs documents with the key of WaaS. */
 export const documentsBy = (signer: RemoteSigner): Documents => ({
   task: (task) => signDocument(signer, "waas/task", encodeTask(task)),
   start: (startDocument) => signDocument(signer, "waas/start", encodeStart(startDocument)),
   cancel: (cancelDocument) => signDocument(signer, "waas/cancel", encodeCancel(cancelDocument)),
 })
 
-/** GET /readyz, for whoever watches or balances: no key is needed, and it says nothing of anybody. */
+/** Answers GET /readyz, for monitoring and load balancers (formats.md 14.1). It needs no key and shows nothing about callers. */
 function readinessAnswer(
   request: Request,
   standing: StandingKeeper,
@@ -277,13 +285,13 @@ function readinessAnswer(
   return Response.json(body, { status: ready ? 200 : 503, headers: { "cache-control": "no-store" } })
 }
 
-/** The relay without an API, for nodes alone. */
+/** Serves the relay without an API; used by `waas adopt`. */
 export const serveRelay = (config: WaasConfig, relay: Relay) =>
   serve(config, relay, async () => new Response("adopting", { status: 503 }))
 
 /**
- * Resolves once every answer was sent and every node let go, or after DRAIN_MS. The runtime's own stop also waits for connections
- * whose body was refused and is read by nobody.
+ * Resolves when every answer was sent and every node has disconnected, or after DRAIN_MS. The runtime's own stop would also wait for
+ * uploads that were refused and that nobody reads.
  */
 export async function allAnswered(
   server: Pick<Bun.Server<unknown>, "pendingRequests" | "pendingWebSockets">,
@@ -302,9 +310,9 @@ function serve(config: WaasConfig, relay: Relay, api: ReturnType<typeof createAp
       ...(config.tls === undefined
         ? {}
         : { tls: { cert: readFileSync(config.tls.certFile), key: readFileSync(config.tls.keyFile) } }),
-      // The runtime's own answer to a large body is empty and not signed. api/body.ts counts, and reads nothing for strangers.
+      // The runtime would answer a large body itself, with an empty and unsigned answer. api/body.ts enforces the limit instead.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-      // Above the longest wait of a caller (api/wait.ts).
+      // Longer than the longest wait of a caller (50 s, api/wait.ts).
       idleTimeout: 60,
       websocket: relay.websocket,
       fetch(request, server) {

@@ -1,4 +1,4 @@
-/** Records as the REST objects of formats.md 7.4. They also travel to risk control, inside a task's extra_info (1.8). */
+/** Turns records into the REST objects of formats.md 7.4. Risk control gets the same objects in a task's extra_info (1.8). */
 import type {
   Holder,
   HolderGroup,
@@ -124,7 +124,7 @@ export const mpcVault = (vault: Vault): JsonObject => ({
   created_timestamp: vault.createdMs,
 })
 
-/** A holder whose node never came online in a group without a key has not been activated yet. */
+/** In a group without a key, a holder whose node is not online counts as not activated. */
 export const keyShareHolder = (holder: Holder, online: boolean, groupIsValid: boolean): JsonObject => ({
   name: holder.name,
   type: holder.type,
@@ -151,7 +151,7 @@ export const keyShareHolderGroup = (group: HolderGroup, online: (nodeId: string)
   created_timestamp: group.createdMs,
 })
 
-/** `failed_reason` is ours, and only there once a request failed. */
+/** `failed_reason` is an addition to the published object, present only once a request has failed. */
 export const tssRequest = (request: TssRequest): JsonObject => ({
   tss_request_id: request.tssRequestId,
   ...(request.source === undefined
@@ -174,13 +174,15 @@ const signersOf = (tasks: readonly WaasTask[]): readonly string[] => [
   ...new Set(tasks.flatMap(({ signers, nodeIds }) => signers ?? nodeIds)),
 ]
 
-/** Ours. Signatures in the order of the messages; all of a completed request, of another one those that exist. */
+/**
+ * An object of our own. Signatures are in the order of the messages: all of them for a completed request, otherwise those that exist.
+ */
 export const signRequest = (request: SignRequest, tasks: readonly WaasTask[]): JsonObject => ({
   sign_request_id: request.signRequestId,
   request_id: request.requestId,
   vault_id: request.vaultId,
   key_share_holder_group_id: request.groupId,
-  // Those that may sign, until it is known who does.
+  // The nodes that may sign, until it is known which ones do.
   used_tss_node_ids:
     tasks.flatMap(({ signers }) => signers ?? []).length === 0 ? request.usedNodeIds : signersOf(tasks),
   curve: request.curve,
@@ -193,7 +195,7 @@ export const signRequest = (request: SignRequest, tasks: readonly WaasTask[]): J
   updated_timestamp: request.updatedMs,
 })
 
-/** Ours. Completed only if every signature verified under the share public key beside it. */
+/** An object of our own. It is Completed only if every signature verified under the share public key shown with it. */
 export const shareSignRequest = (request: ShareSignRequest, tasks: readonly WaasTask[]): JsonObject => {
   const signatures = tasks.flatMap(({ outcome }) => (outcome?.type === "shareSignatures" ? outcome.signatures : []))
   return {

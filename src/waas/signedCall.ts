@@ -1,4 +1,4 @@
-/** One call of the REST API as a caller makes it: signed with its API key, and its answer verified. */
+/** One call of the REST API from the caller's side: signs the request with an API key and verifies the answer (formats.md 7.1, 7.2). */
 import { fromHex, toHex } from "../bytes.ts"
 import { verifyEd25519 } from "../crypto/ed25519.ts"
 import { CosignerError, errorText } from "../errors.ts"
@@ -12,17 +12,20 @@ export interface ClientOptions {
   /** `http://127.0.0.1:11050`, without /v2. */
   readonly baseUrl: string
   readonly apiKeyCurve: ApiKeyCurve
-  /** Stays the caller's to dispose. */
+  /** The caller disposes it. */
   readonly apiKeySecret: Secret
-  /** Hex; with it every answer must carry a signature that verifies. */
+  /** Hex. If present, every answer must carry a signature that verifies under it. */
   readonly responseKey: string | undefined
-  /** How far an answer's time may be from this clock; any answer is taken without it. */
+  /** How far the time of an answer may be from this clock, ms. Absent: answers of any age are accepted. */
   readonly maxAgeMs?: number
 }
 
 export type Query = Readonly<Record<string, string>>
 
-/** Any endpoint: the path below /v2, e.g. `/wallets/mpc/vaults`. Rejects with E-WAA-012 for an error answer and E-WAA-013 for no usable one. */
+/**
+ * Calls an endpoint; `below` is the path below /v2, e.g. `/wallets/mpc/vaults`. Rejects with E-WAA-012 if the server answers with an
+ * error, and with E-WAA-013 if there is no usable answer.
+ */
 export type SignedCall = (
   method: "GET" | "POST" | "PUT",
   below: string,
@@ -33,7 +36,7 @@ export type SignedCall = (
 export function signedCaller(options: ClientOptions): SignedCall {
   const key = apiPublicKey(options.apiKeyCurve, options.apiKeySecret)
   let last = 0
-  // Milliseconds, as the SDKs have them, but never the same twice: equal requests must not be the same request.
+  // The time in milliseconds, as in the SDKs, but never the same twice: otherwise two equal requests would count as a replay.
   const nonce = (): string => {
     last = Math.max(last + 1, Date.now())
     return String(last)
@@ -65,7 +68,7 @@ export function signedCaller(options: ClientOptions): SignedCall {
   }
 }
 
-/** More than a page of the longest records. It is read before its signature can be verified, so anybody on the way may send it. */
+/** More than a page of the longest records. The bound matters because the answer is read before its signature can be verified. */
 const MAX_ANSWER = 64 * 1024 * 1024
 /** The longest wait that can be asked for, and time for the answer. */
 const ANSWER_MS = 180_000
@@ -85,7 +88,7 @@ async function reach(
   throw new CosignerError("E-WAA-013", { url, problem: `the answer is longer than ${MAX_ANSWER} bytes` })
 }
 
-/** What keeps a request from its server, in words where the system's name says little. */
+/** Why the server was not reached, in words for error names that say little. */
 function reachProblem(cause: unknown): string {
   const code = errnoOf(cause)
   if (code === "EACCES" || code === "EPERM")
@@ -103,7 +106,7 @@ function verifyAnswer(responseKey: string, url: string, headers: Headers, answer
   if (!verifies) throw new CosignerError("E-WAA-013", { url, problem: "the answer's signature does not verify" })
 }
 
-/** What was answered long ago may not be so any more: whoever kept an answer must not be able to give it again. */
+/** Refuses old answers: somebody who recorded a signed answer must not be able to replay it. */
 function requireRecent(maxAgeMs: number, url: string, headers: Headers): void {
   const awayMs = Math.abs(Date.now() - Number(headers.get("biz-timestamp") ?? "NaN"))
   if (!(awayMs <= maxAgeMs)) throw new CosignerError("E-WAA-013", { url, problem: "the answer is not of this time" })

@@ -1,7 +1,7 @@
 /**
- * How far this WaaS has come (formats.md 14.1): a token in its store that moves at every start and every few seconds, so that each move
- * is also the proof that the store takes writes. Owns when it moves, what nodes are told of it, and the knowledge that a newer copy is
- * at work, which only a token can bring that our own key signed.
+ * The token of this WaaS (formats.md 14.1): it says how far the database has come, and rises at every start and every few seconds; each
+ * rise also proves that the store takes writes. Owns when the token rises, what nodes are told of it, and whether this WaaS is fenced
+ * off because a newer copy is at work. Only a token that our own key signed can show that.
  */
 import { randomBytes } from "node:crypto"
 import { copy } from "../bytes.ts"
@@ -27,11 +27,11 @@ interface StandingParts {
   readonly store: TokenStore
   readonly signer: RemoteSigner
   readonly log: Log
-  /** To every node that is online and has words for it. */
+  /** Sends the frame to every online node whose link version has it. */
   readonly tell: (standing: Standing) => void
-  /** What the store knows to be the matter with itself before it is written to again. */
+  /** A problem that the store knows of before the next write shows it, such as an unreachable database. */
   readonly problem?: () => CosignerError | undefined
-  /** Once: a newer copy is at work, and nobody is to be served any more. */
+  /** Called once: a newer copy is at work, and this one must serve nobody any more. */
   readonly onFenced: () => void
 }
 
@@ -46,8 +46,8 @@ export interface WaasReadinessItem {
 const newMarkId = () => copy(randomBytes(MARK_ID_BYTES))
 
 /**
- * The operator's decision that this store is the newest from now on: above `seen`, and above any that was decided before, as far as
- * clocks tell. Returns the new token, which is durable.
+ * Carries out the operator's decision that this store is the newest copy: raises the incarnation above its own, above `seen`, and to the
+ * time if that is higher, so that a later decision on another copy outranks an earlier one. Returns the new, durable token.
  */
 export async function decideNewest(store: TokenStore, nowMs: number, seen?: WaasToken): Promise<WaasToken> {
   const known = await store.waasToken()
@@ -55,7 +55,7 @@ export async function decideNewest(store: TokenStore, nowMs: number, seen?: Waas
   return store.raiseWaasToken({ markId: newMarkId(), incarnation })
 }
 
-/** Signs each token once. */
+/** Returns the store's present token, signed. Each token is signed only once. */
 export function tokenSignerOf(store: TokenStore, signer: RemoteSigner): () => Promise<SignedWaasToken> {
   let last: SignedWaasToken | undefined
   return async () => {
@@ -68,7 +68,7 @@ export function tokenSignerOf(store: TokenStore, signer: RemoteSigner): () => Pr
 export class StandingKeeper implements WaasFence {
   readonly #parts: StandingParts
   readonly token: () => Promise<SignedWaasToken>
-  /** What stands, for as long as nothing newer can be written. */
+  /** The last token that was written. It stays while the store takes no writes. */
   #said: SignedWaasToken
   #problem: CosignerError | undefined
   #fenced: CosignerError | undefined
@@ -79,13 +79,13 @@ export class StandingKeeper implements WaasFence {
     this.token = tokenSignerOf(parts.store, parts.signer)
   }
 
-  /** Counts this start, durably, before any node hears of it. Throws E-WAA-006. */
+  /** Raises the mark for this start, durably, before any node is shown it. Throws what the store throws, such as E-WAA-006. */
   static async open(parts: StandingParts): Promise<StandingKeeper> {
     const token = await parts.store.raiseWaasToken({ markId: newMarkId() })
     return new StandingKeeper(parts, await signToken(parts.signer, token))
   }
 
-  /** Every few seconds: a durable write, and the nodes hear how it went. Never rejects. */
+  /** Raises the mark and tells nodes whether that worked; the host calls it every few seconds. Never rejects. */
   async step(): Promise<void> {
     const { store, signer, log, tell } = this.#parts
     if (this.#fenced !== undefined) return
@@ -101,7 +101,7 @@ export class StandingKeeper implements WaasFence {
     tell(this.frame())
   }
 
-  /** What a node is told now. */
+  /** The frame that tells a node the present state. */
   frame(): Standing {
     return {
       kind: "standing",
@@ -112,7 +112,7 @@ export class StandingKeeper implements WaasFence {
   }
 
   async shown(followed: SignedWaasToken): Promise<boolean> {
-    // A replica may have moved the token a moment ago: the store knows.
+    // Another replica may have raised the token a moment ago, so the store is asked.
     const own = await this.#parts.store.waasToken()
     if (isNewestWaas(own, followed.token)) return false
     if (this.#fenced === undefined) {
@@ -132,7 +132,7 @@ export class StandingKeeper implements WaasFence {
     return this.#fenced
   }
 
-  /** As GET /readyz shows it. */
+  /** The items that GET /readyz shows. */
   readiness(): readonly WaasReadinessItem[] {
     return [
       itemOf("store", "takes writes", this.#parts.problem?.() ?? this.#problem),

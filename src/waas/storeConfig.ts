@@ -1,4 +1,4 @@
-/** `[waas.store]` of waas.toml: the table, and what it says of a shared database. */
+/** `[waas.store]` of waas.toml: its schema, and the settings of the shared database that follow from it. */
 import type { StaticDecode } from "@sinclair/typebox"
 import { isLoopback } from "../outbound.ts"
 import type { DeepReadonly } from "../settings/read.ts"
@@ -36,7 +36,10 @@ export const storeTable = tableOf("Where vaults, requests and tasks are kept. Em
   ),
 })
 
-/** TLS with a verified certificate, but for this machine itself or where the operator says so. */
+/**
+ * The settings of the shared database; undefined if the table names none. Connections use TLS with a verified certificate, except over a
+ * socket, and to a loopback address or with `allow_plaintext` if the table names no certificates.
+ */
 export function storeOf(
   settings: DeepReadonly<StaticDecode<typeof storeTable>>,
   at: (path: string) => string,

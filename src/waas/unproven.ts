@@ -1,12 +1,12 @@
 /**
- * Connections that have not proved a key, which is all that a stranger can open: bounded together, and shared fairly between
- * addresses. Room for a new one is made at the cost of the address that holds most, its oldest connection first, so that nobody
- * who holds connections and says nothing keeps nodes out: an honest handshake takes a few round trips.
+ * Connections that have not proved a key; strangers can open no others. Their number is bounded and shared fairly between addresses: a
+ * new connection displaces the oldest one of the address that holds most. So nobody can keep nodes out by holding silent connections,
+ * since an honest handshake takes only a few round trips.
  */
 import type { NodeConnection } from "./relayConnection.ts"
 
 export class UnprovenConnections {
-  /** In the order in which they came. */
+  /** Oldest first. */
   readonly #all = new Set<NodeConnection>()
 
   constructor(private readonly most: number) {}
@@ -15,12 +15,12 @@ export class UnprovenConnections {
     this.#all.add(connection)
   }
 
-  /** It has proved its key, or is gone. */
+  /** The connection has proved its key, or has ended. */
   delete(connection: NodeConnection): void {
     this.#all.delete(connection)
   }
 
-  /** The connection that has to go before `address` may open one more, if any. It no longer counts. */
+  /** Removes and returns the connection that must end before `address` may open one more; undefined if there is room. */
   evict(address: string): NodeConnection | undefined {
     if (this.#all.size < this.most) return undefined
     const counts = new Map<string, number>([[networkOf(address), 1]])
@@ -38,7 +38,7 @@ export class UnprovenConnections {
   }
 }
 
-/** What one stranger holds: an IPv4 address, or the /64 of an IPv6 address. */
+/** The unit that counts as one stranger: an IPv4 address, or the /64 network of an IPv6 address. */
 export function networkOf(address: string): string {
   const mapped = /^::ffff:([0-9.]+)$/i.exec(address)?.[1]
   if (mapped !== undefined || !address.includes(":")) return mapped ?? address
