@@ -1,4 +1,4 @@
-/** The rows of the table as the vault sees them: their form, the clear header row, and the short forms kept in memory. */
+/** The rows of the table: checks of their form, the header row, and the short marks that the vault keeps in memory. */
 import { type Bytes, equal } from "../bytes.ts"
 import { decode, Malformed } from "../codec.ts"
 import { CosignerError } from "../errors.ts"
@@ -21,13 +21,13 @@ export const HEADER_ID = new Uint8Array(ID_LENGTH)
 const HEADER_KIND = 0
 const HEADER_VERSION = 1
 
-/** Each box begins with the generation of the commit that sealed it: a root that is older than a record shows. */
+/** Bytes at the start of each box: the generation of the commit that sealed it. So a scan detects a root that is older than a record. */
 export const PREFIX = 8
 
-/** Name of a record that is alone in its kind. */
+/** The name of the only record of its kind. */
 export const NO_NAME = new Uint8Array(0)
 
-/** id -> mark: the one valid seal of every record, as text of one character per byte, so that 100 000 stay small. */
+/** Maps the id of every record to its mark, which holds its one valid seal. Both are strings, one character per byte, to save memory. */
 export interface Index {
   get(id: string): string | undefined
   set(id: string, mark: string): unknown
@@ -35,8 +35,8 @@ export interface Index {
 }
 
 /**
- * For a file that is only being made: it looks in the file itself, so that nothing is held per record. What changes the
- * file behind our back is then seen at the first start, and not before.
+ * The index for a file in the making. It reads the file itself, so memory does not grow with the number of records. A change of the file by
+ * somebody else is then detected at the first start only.
  */
 export class FileIndex implements Index {
   readonly #file: SecretsFile
@@ -53,7 +53,7 @@ export class FileIndex implements Index {
     return markOf(row)
   }
 
-  /** The file has it already. */
+  /** Nothing to do: the row is in the file already. */
   set(): void {}
 
   delete(): void {}
@@ -61,7 +61,7 @@ export class FileIndex implements Index {
 
 export const keyOf = (id: Uint8Array): string => latin1(id)
 
-/** Kind, version and seal; with the id, all that decides whether a box is the right one. */
+/** Kind, version and seal. Together with the id they decide whether a box is the valid one. */
 export const markOf = (record: Omit<Head, "id">): string =>
   String.fromCharCode(record.kind, record.version) + latin1(record.seal)
 
@@ -76,7 +76,7 @@ export function putRow(file: SecretsFile, { id, kind, version, seal, box }: Seal
   file.sql.put.run(id, kind, version, seal, box)
 }
 
-/** The row of that id. A damaged file may hold any SQLite value in any column: such a row is refused here. */
+/** The row of that id; undefined if there is none. Throws E-STO-008 for a malformed row: in a damaged file a column may hold anything. */
 export function getRow(file: SecretsFile, id: Uint8Array): SealedRecord | undefined {
   const row = file.sql.get.get(id)
   if (row === null) return undefined
@@ -104,7 +104,7 @@ export function writeHeader(file: SecretsFile, header: Bytes): void {
   putRow(file, { id: HEADER_ID, kind: HEADER_KIND, version: HEADER_VERSION, seal: headerSeal(header), box: header })
 }
 
-/** The header as it stands, for the key derivation that comes before everything else. */
+/** The bytes of the header, which the key derivation needs before anything else can be read. Throws E-STO-008 and -010. */
 export function readHeader(file: SecretsFile): Uint8Array {
   const { path } = file
   try {
@@ -121,7 +121,7 @@ export function readHeader(file: SecretsFile): Uint8Array {
   }
 }
 
-/** The key of everything else. Throws E-STO-004 for another password. */
+/** The data key, which the caller disposes. Throws E-STO-004 for a wrong password. */
 export function openHeader(file: SecretsFile, password: Secret): Secret {
   const dataKey = unwrapKey(readHeader(file), password)
   if (dataKey === undefined) throw new CosignerError("E-STO-004", { path: file.path })
@@ -130,7 +130,7 @@ export function openHeader(file: SecretsFile, password: Secret): Secret {
   return dataKey
 }
 
-/** Opens the box, hands its content (the body begins after PREFIX) to `use`, and wipes it. Undefined when the box does not open. */
+/** Opens the box, passes its content (the body begins after PREFIX) to `use`, and wipes it. Undefined if the box does not open. */
 export function withPlain<T>(
   sealer: RecordSealer,
   record: SealedRecord,
@@ -145,21 +145,25 @@ export function withPlain<T>(
   }
 }
 
-/** The commit that sealed an opened record. */
+/** The generation of the commit that sealed an opened record. */
 export const generationOf = (plain: Buffer): number => Number(plain.readBigUInt64BE(0))
 
-/** Decodes a record that has been opened; E-STO-027 when it is genuine and yet not readable. */
-export function parseBody<T>(path: string, kind: RecordKind<T>, version: number, plain: Uint8Array): T {
+/** Decodes a record that has been opened. Throws E-STO-027 as decodeBody does. */
+export const parseBody = <T>(path: string, kind: RecordKind<T>, version: number, plain: Uint8Array): T =>
+  decodeBody(path, kind, version, plain.subarray(PREFIX))
+
+/** Decodes the body of a record. Throws E-STO-027 if this version cannot read it. */
+export function decodeBody<T>(path: string, kind: RecordKind<T>, version: number, body: Uint8Array): T {
   try {
     const codec = codecOf(kind, version)
-    if (codec !== undefined) return decode(codec, plain.subarray(PREFIX))
+    if (codec !== undefined) return decode(codec, body)
   } catch (error) {
     if (!(error instanceof Malformed)) throw error
   }
   throw new CosignerError("E-STO-027", { path, kind: kind.byte, version })
 }
 
-/** Format 1 kept as much of it as its seals were long. */
+/** The header row's seal: its checksum, cut to the length of a seal. Seals of format 1 were shorter. */
 const headerSeal = (box: Uint8Array, length = SEAL_LENGTH): Uint8Array => headerChecksum(box).subarray(0, length)
 
 const latin1 = (bytes: Uint8Array): string => String.fromCharCode(...bytes)

@@ -1,87 +1,74 @@
 /**
- * Secrets.db: makes it, opens it, and puts its repositories together. Whoever holds a Store holds everything that this node
- * must not lose and must not show; what is done with it is decided elsewhere.
+ * secrets.db: creates it, opens it, and wires its repositories. It holds everything that this node must not lose and must not disclose.
  */
 import { randomBytes } from "node:crypto"
 import type { AuditEntry } from "../audit/entry.ts"
-import { leafHash } from "../audit/merkle.ts"
 import { type Bytes, copy, equal, toHex } from "../bytes.ts"
 import { DEFAULT_KDF, type Kdf } from "../crypto/passwordKey.ts"
 import { CosignerError } from "../errors.ts"
 import type { GroupPublic, GroupSecret } from "../keys/group.ts"
 import { Secret } from "../secret.ts"
 import type { SessionRow } from "../tasks/ports.ts"
-import { APPROVALS, Approvals } from "./approvals.ts"
-import { AuditLog, type FoundLog } from "./auditLog.ts"
-import { AUDIT_LEAF, AUDIT_TILE, LOG_DOUBT } from "./auditRecords.ts"
+import { Approvals } from "./approvals.ts"
+import { AuditLog } from "./auditLog.ts"
 import { Bans } from "./bans.ts"
 import { decodingAll } from "./check.ts"
 import { CommitQueue } from "./commitQueue.ts"
 import { asFault } from "./faults.ts"
 import { SecretsFile } from "./file.ts"
-import { FREEZE, Freezes } from "./freezes.ts"
+import { Freezes } from "./freezes.ts"
 import { Groups } from "./groups.ts"
 import { wrapKey } from "./header.ts"
+import { load } from "./loading.ts"
 import { Outbox } from "./outbox.ts"
-import { POLICY, Policies } from "./policies.ts"
+import { Policies } from "./policies.ts"
 import { QueuedTasks } from "./queuedTasks.ts"
 import {
-  AWAITS_REFRESH,
-  BAN,
   BOOTS,
   CALLBACK_KEY,
-  CHECKS,
   CHECKUP,
   type Checkup,
   ENTROPY,
-  EVENT,
   EVENT_KEY,
   epochName,
-  GROUP,
   IDENTITY,
   INCARNATION,
   PROBE,
-  type Queued,
   type RecordKind,
-  SESSION,
-  STRIKES,
-  type StoredSession,
-  TASK,
   type UnprovenChecks,
 } from "./records.ts"
 import type { DatabaseAge } from "./rollbackGuard.ts"
-import { NO_NAME, openHeader, parseBody, readHeader } from "./rows.ts"
-import type { Visit } from "./scan.ts"
+import { NO_NAME, openHeader, readHeader } from "./rows.ts"
 import { RecordSealer } from "./seal.ts"
-import { SERVED, ServiceTime } from "./serviceTime.ts"
+import { ServiceTime } from "./serviceTime.ts"
 import { Snapshot } from "./snapshot.ts"
-import { SPENT_ORDERS, SpentOrders } from "./spentOrders.ts"
+import { SpentOrders } from "./spentOrders.ts"
 import { Strikes } from "./strikes.ts"
-import { type Restored, summaryOf, Tasks } from "./tasks.ts"
+import { Tasks } from "./tasks.ts"
 import { type ObserveCommit, RecordVault } from "./vault.ts"
 import { WaasTrust } from "./waasTrust.ts"
 import { WitnessMemory } from "./witnessMemory.ts"
 
 interface StoreInit {
-  /** 32-byte Ed25519 seed: who this node is. */
+  /** 32-byte Ed25519 seed of the node's identity. */
   readonly identitySeed: Secret
   /** PKCS#8 DER of an RSA key of 2048 bits or more. */
   readonly callbackKey: Secret
-  /** PKCS#8 DER; may come later through `setEventKey`. */
+  /** PKCS#8 DER; can be set later by `setEventKey`. */
   readonly eventKey?: Secret
-  /** Cost of the password; DEFAULT_KDF unless given. */
+  /** Cost of the password's key derivation; DEFAULT_KDF if absent. */
   readonly kdf?: Kdf
 }
 
-/** What the last process left behind, and what was made of it (threshold.md 2.5 rule 9). */
+/** What a crash of the last process left behind, and how it was settled (threshold.md 2.5 rule 9). */
 interface Recovery {
-  /** Sessions that were running when it died; closed now. */
+  /** Sessions that were running then; closed now. */
   readonly sessions: readonly SessionRow[]
-  /** Counts of unproven checks that this raised. */
+  /** The raised counts of unproven checks. */
   readonly checks: readonly UnprovenChecks[]
 }
 
-/** Makes a new file and opens it. Copies the secrets of `init`; the caller disposes them. Never overwrites: E-STO-001. */
+/** Creates a new file and opens it. Copies the secrets of `init`; the caller disposes them. Never overwrites a file: E-STO-001. */
 export function createStore(path: string, password: Secret, init: StoreInit): Store {
   SecretsFile.create(path, (file) => {
     using dataKey = Secret.take(copy(randomBytes(32)))
@@ -101,8 +88,8 @@ export function createStore(path: string, password: Secret, init: StoreInit): St
 }
 
 /**
- * Opens and checks the whole file; nothing of it is used unless all of it is right. With `readOnly` it works beside a running
- * node and shows the state of this moment; otherwise this process becomes the only writer, and what a crash left is settled.
+ * Opens and checks the whole file; uses nothing of it unless all of it is valid. With `readOnly` it works beside a running node and shows
+ * the state of this moment. Otherwise this process becomes the only writer, and settles what a crash left behind.
  */
 export function openStore(path: string, password: Secret, options: { readonly readOnly: boolean }): Store {
   const file = SecretsFile.open(path, options.readOnly)
@@ -121,8 +108,8 @@ export function openStore(path: string, password: Secret, options: { readonly re
 }
 
 /**
- * A consistent copy of the file under another name, opened to be read record by record; a node may be at work on the
- * original. The copy is removed when the snapshot is disposed.
+ * Copies the file to `to` and opens the copy to read it record by record. A node may be writing to the original. Disposing the snapshot
+ * removes the copy.
  */
 export function snapshotOf(path: string, password: Secret, to: string): Snapshot {
   return Snapshot.of(path, to, password)
@@ -130,7 +117,7 @@ export function snapshotOf(path: string, password: Secret, to: string): Snapshot
 
 export class Store implements Disposable {
   readonly tasks: Tasks
-  /** The same journal for tasks at work: their steps share commits. */
+  /** The same journal for running tasks, whose steps share commits. */
   readonly journal: QueuedTasks
   readonly groups: Groups
   readonly bans: Bans
@@ -141,19 +128,18 @@ export class Store implements Disposable {
   readonly served: ServiceTime
   readonly policies: Policies
   readonly spentOrders: SpentOrders
-  /** What auditors are shown; whoever changes anything here appends to it in the same transaction. */
+  /** The log for auditors. Every decision is appended to it in the transaction that it records. */
   readonly audit: AuditLog
   readonly witnessing: WitnessMemory
-  /** Empty for a reader. */
+  /** Empty if the store is read-only. */
   readonly recovery: Recovery
   readonly #file: SecretsFile
   readonly #dataKey: Secret
   readonly #sealer: RecordSealer
   readonly #vault: RecordVault
-  readonly #approvals: Approvals
   readonly #queue: CommitQueue
 
-  /** Takes all three over. Use openStore. */
+  /** Takes over file, key and sealer. Use openStore. */
   constructor(file: SecretsFile, dataKey: Secret, sealer: RecordSealer) {
     this.#file = file
     this.#dataKey = dataKey
@@ -170,14 +156,16 @@ export class Store implements Disposable {
     this.freezes = new Freezes(this.#vault, this.outbox, this.served, this.audit)
     this.spentOrders = new SpentOrders(this.#vault)
     this.policies = new Policies(this.#vault, this.served, this.audit)
-    this.#approvals = new Approvals(this.#vault)
-    this.tasks = new Tasks(this.#vault, this.outbox, this.bans, this.audit, this.#approvals)
+    const approvals = new Approvals(this.#vault)
+    this.tasks = new Tasks(this.#vault, this.outbox, this.bans, this.audit, approvals)
     this.#queue = new CommitQueue(
       (parts) => this.#vault.group(parts),
       () => this.journal.atWork,
     )
     this.journal = new QueuedTasks(this.tasks, this.#queue)
-    const cutOff = this.#load()
+    const found = load(this.#vault, { ...this, approvals })
+    // A reader settles nothing: the sessions may be those of a node that is running.
+    const cutOff = this.readOnly ? [] : found
     this.recovery = {
       sessions: cutOff.map(({ row }) => row),
       checks: cutOff.length > 0 ? this.tasks.recover(cutOff, Date.now()) : [],
@@ -192,27 +180,27 @@ export class Store implements Disposable {
     return this.#file.readOnly
   }
 
-  /** Commits since the file was made: only ever grows, except in a copy from before. */
+  /** Number of commits since the file was made. */
   get generation(): number {
     return this.#vault.generation
   }
 
-  /** The Ed25519 seed. As with every Secret handed out here, the caller disposes it. */
+  /** The Ed25519 seed of the node's identity. The caller disposes this Secret and every other that this class returns. */
   identity(): Secret {
     return this.#own(IDENTITY)
   }
 
-  /** 32 bytes that only this node knows, for the randomness of sessions (threshold.md 1.5). */
+  /** 32 secret bytes of this node, an input to the randomness of sessions (threshold.md 1.5). */
   entropy(): Secret {
     return this.#own(ENTROPY)
   }
 
-  /** PKCS#8 DER. */
+  /** The key that signs tokens for callback servers, PKCS#8 DER. */
   callbackKey(): Secret {
     return this.#own(CALLBACK_KEY)
   }
 
-  /** PKCS#8 DER; undefined until there is one. */
+  /** The key that signs for event servers, PKCS#8 DER; undefined until it is set. */
   eventKey(): Secret | undefined {
     return this.#vault.read(EVENT_KEY, NO_NAME)
   }
@@ -221,7 +209,7 @@ export class Store implements Disposable {
     this.#vault.transaction((tx) => tx.put(EVENT_KEY, NO_NAME, key))
   }
 
-  /** Counts this start of the node; durable, so that no number comes twice (threshold.md 1.5). The first is 1. `started`: for auditors. */
+  /** Counts this start of the node, durably, so no number comes twice (threshold.md 1.5). The first is 1. `started` is for auditors. */
   nextBoot(started?: { readonly nowMs: number; readonly facts: AuditEntry["facts"] }): number {
     return this.#vault.transaction((tx) => {
       const boot = this.#own(BOOTS) + 1
@@ -234,24 +222,24 @@ export class Store implements Disposable {
     })
   }
 
-  /** Which decision to go on from an older copy this file stems from; 0 before the first. */
+  /** Rises with each decision to continue from an older copy; 0 before the first. */
   get incarnation(): number {
     return this.#vault.read(INCARNATION, NO_NAME) ?? 0
   }
 
-  /** How far it has come, for whoever compares copies. */
+  /** The position of this database in its history, to compare copies. */
   get fencingToken(): DatabaseAge {
     return { incarnation: this.incarnation, boot: this.boot, generation: this.generation }
   }
 
-  /** Starts of the node so far. */
+  /** Number of starts of the node so far. */
   get boot(): number {
     return this.#own(BOOTS)
   }
 
   /**
-   * The operator's decision that this copy is the node from now on, although a newer one may have run. ECDSA waits for a
-   * refresh in every epoch of today (threshold.md 2.5 rule 11). Returns the new incarnation.
+   * Records the operator's decision that this copy is the node from now on, although a newer copy may have run. ECDSA is stopped in every
+   * existing epoch until a refresh (threshold.md 2.5 rule 11). Returns the new incarnation.
    */
   acceptRollback(nowMs: number): number {
     return this.#vault.transaction((tx) => {
@@ -270,7 +258,7 @@ export class Store implements Disposable {
     })
   }
 
-  /** An imported epoch: the record, its share, and that ECDSA waits for the reshare that brings its one-time material, in one commit. */
+  /** Stores an imported epoch and its share in one commit. ECDSA waits for the reshare that makes its OT state. Throws E-STO-022. */
   importGroup(group: GroupPublic, secret: GroupSecret, nowMs: number): void {
     const { groupId, epochId, curve } = group
     this.#vault.transaction((tx) => {
@@ -280,24 +268,24 @@ export class Store implements Disposable {
     })
   }
 
-  /** Keeps how check-ups went, one per epoch, in one commit. */
+  /** Records the results of check-ups, the last one of each epoch, in one commit. */
   recordCheckups(results: readonly Checkup[]): void {
     this.#vault.transaction((tx) => {
       for (const result of results) tx.put(CHECKUP, epochName(result.groupId, result.epochId), result)
     })
   }
 
-  /** How the last check-up of that epoch's share went. */
+  /** The result of the last check-up of that epoch's share; undefined before the first. */
   checkup(groupId: string, epochId: Uint8Array): Checkup | undefined {
     return this.#vault.read(CHECKUP, epochName(groupId, epochId))
   }
 
-  /** A copy of this moment in a file of its own, to be read while this store works on. Disposing it removes the file. */
+  /** A copy of this moment in a file of its own, which can be read while this store is in use. Disposing it removes the file. */
   snapshot(to: string): Snapshot {
     return Snapshot.take(this.#file, to, this.#dataKey)
   }
 
-  /** Wraps the data key under another password; one commit, and no record is rewritten. Copies made before keep the old one. */
+  /** Wraps the data key under another password in one commit; rewrites no other record. Earlier copies still open with the old password. */
   changePassword(next: Secret, kdf: Kdf = DEFAULT_KDF): void {
     const header = wrapKey(this.#dataKey, next, kdf)
     this.#vault.transaction((tx) => {
@@ -306,12 +294,12 @@ export class Store implements Disposable {
     })
   }
 
-  /** The clear header: what a password is compared with, elsewhere than on the thread that signs. */
+  /** The header, which is not secret. Another thread derives keys and checks passwords with it, so that this thread is not blocked. */
   header(): Bytes {
     return copy(readHeader(this.#file))
   }
 
-  /** The same data key under another password, wrapped elsewhere from the header `before`, which must still be the one. */
+  /** Replaces the header by one that another thread made from `before`. Throws E-STO-019 if the password was changed meanwhile. */
   replaceHeader(before: Uint8Array, header: Bytes): void {
     this.#vault.transaction((tx) => {
       if (!equal(before, readHeader(this.#file))) {
@@ -322,12 +310,12 @@ export class Store implements Disposable {
     })
   }
 
-  /** Writes for no other purpose than to see whether writing works: throws what a task's record would meet. */
+  /** Writes a record to test whether writing works. Throws what the write of a task's record would throw. */
   probe(nowMs: number): void {
     this.#vault.transaction((tx) => tx.put(PROBE, NO_NAME, nowMs))
   }
 
-  /** Records that were decrypted since the start. */
+  /** Number of records decrypted since the start. */
   get recordsOpened(): number {
     return this.#vault.opened
   }
@@ -336,17 +324,17 @@ export class Store implements Disposable {
     this.#vault.observe(observe)
   }
 
-  /** Checks the whole file as at the start, and decodes every record. Returns their number; throws what it finds. */
+  /** Checks the whole file as at the start, and decodes every record. Returns their number. Throws the first problem. */
   verify(): number {
     return this.#vault.verify(decodingAll(this.path))
   }
 
-  /** Commits at once what could wait for another commit. Throws nothing: what fails is told to whoever waits for it. */
+  /** Commits the waiting steps at once. Never throws: a failure rejects the promise of the step. */
   flush(): void {
     this.#queue.flush()
   }
 
-  /** Wipes the keys and lets the lock go; what waits for a commit is forgotten, as in a crash. A later use is a bug and throws. */
+  /** Wipes the keys and releases the lock. Steps that wait for a commit are dropped, as in a crash. A later use throws E-STO-019. */
   close(): void {
     this.#queue.close()
     this.#vault.close()
@@ -364,45 +352,5 @@ export class Store implements Disposable {
     if (value === undefined)
       throw new CosignerError("E-STO-010", { path: this.path, what: "one of the node's own keys" })
     return value
-  }
-
-  /** Fills the repositories; returns the sessions that were cut off and are this process's to settle. */
-  #load(): readonly StoredSession[] {
-    const journal: Restored[] = []
-    const events: Pick<Queued, "seq" | "deliveries">[] = []
-    const cutOff: StoredSession[] = []
-    const tiles: FoundLog["tiles"][number][] = []
-    const leaves: FoundLog["leaves"][number][] = []
-    const on = <T>(kind: RecordKind<T>, take: (value: T) => void): [number, Visit] => [
-      kind.byte,
-      (version, plain) => take(parseBody(this.path, kind, version, plain)),
-    ]
-    const visitors: ReadonlyMap<number, Visit> = new Map([
-      on(GROUP, (group) => this.groups.restore(group)),
-      on(BAN, (ban) => this.bans.restoreBan(ban)),
-      on(CHECKS, (checks) => this.bans.restoreChecks(checks)),
-      on(STRIKES, (record) => this.strikes.restore(record)),
-      on(FREEZE, (freeze) => this.freezes.restore(freeze)),
-      on(SPENT_ORDERS, (spent) => this.spentOrders.restore(spent)),
-      on(POLICY, (record) => this.policies.restore(record)),
-      on(SERVED, (servedMs) => this.served.restore(servedMs)),
-      on(AWAITS_REFRESH, (mark) => this.bans.restoreAwaiting(mark)),
-      on(TASK, ({ record, seq, debits, debitedMs }) => {
-        journal.push({ task: summaryOf(record), seq, debits, debitedMs })
-      }),
-      on(APPROVALS, (approvals) => this.#approvals.restore(approvals)),
-      on(SESSION, (session) => {
-        if (session.ended === undefined) cutOff.push(session)
-      }),
-      on(EVENT, ({ seq, deliveries }) => events.push({ seq, deliveries })),
-      on(LOG_DOUBT, (doubt) => this.witnessing.restore(doubt)),
-      on(AUDIT_TILE, ({ index, root }) => tiles.push({ index, root })),
-      on(AUDIT_LEAF, ({ seq, leaf }) => leaves.push({ seq, hash: leafHash(leaf) })),
-    ])
-    this.#vault.load((kind) => visitors.get(kind))
-    this.tasks.restore(journal)
-    this.outbox.restore(events)
-    this.audit.restore({ tiles, leaves })
-    return this.readOnly ? [] : cutOff
   }
 }

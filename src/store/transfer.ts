@@ -1,6 +1,6 @@
 /**
- * A database made of the records that a snapshot gave: another data key, another password, another host, a later version.
- * Every share is proven against its public share before the file gets its name, and ECDSA waits for a refresh.
+ * Makes a database from the records of a snapshot, under a new data key and password, perhaps on another host or by a later version. Every
+ * share is checked against its public share before the file gets its name. ECDSA stays stopped in every epoch until a refresh.
  */
 import { randomBytes } from "node:crypto"
 import { leafHash } from "../audit/merkle.ts"
@@ -26,7 +26,6 @@ import {
   BOOTS,
   CALLBACK_KEY,
   CHECKS,
-  codecOf,
   ENTROPY,
   EVENT,
   EVENT_KEY,
@@ -41,7 +40,7 @@ import {
   STRIKES,
   TASK,
 } from "./records.ts"
-import { FileIndex, NO_NAME, parseBody, withPlain } from "./rows.ts"
+import { decodeBody, FileIndex, NO_NAME, parseBody, withPlain } from "./rows.ts"
 import { RecordSealer } from "./seal.ts"
 import { SERVED } from "./serviceTime.ts"
 import { SPENT_ORDERS } from "./spentOrders.ts"
@@ -49,14 +48,14 @@ import type { StoreTransaction } from "./transaction.ts"
 import { RecordVault } from "./vault.ts"
 import { FOLLOWED_WAAS, TRUSTED_WAAS } from "./waasTrust.ts"
 
-/** A record outside the database. Kind and version are the store's own. */
+/** A record outside the database. Kind and version are those of records.ts, or EPOCH_SHARE. */
 export interface StoredRecord {
   readonly kind: number
   readonly version: number
   readonly body: Uint8Array
 }
 
-/** The share of one epoch, and nothing else of its secret part. */
+/** The share of one epoch, without the rest of its secret part. */
 export const EPOCH_SHARE: RecordKind<{ readonly groupId: string; readonly epochId: Bytes; readonly share: Secret }> = {
   byte: 128,
   name: "epoch share",
@@ -65,17 +64,17 @@ export const EPOCH_SHARE: RecordKind<{ readonly groupId: string; readonly epochI
   codec: c.struct({ groupId: c.text, epochId: c.bytes, share: c.secret }),
 }
 
-/** Told of every group as it passes; whoever wants to keep something of it copies that. */
+/** Called for every group. A callee that keeps bytes of it must copy them. */
 export type OnGroup = (group: Pick<GroupPublic, "groupId" | "epochId" | "curve" | "status" | "threshold">) => void
 
-/** How many records one commit of a restore holds. The file has no name before the last: all of them are one change. */
+/** Records in one commit of a restore. The file gets its name only after the last commit, so all of them are one change. */
 const BATCH = 256
 
 export interface Imported {
   readonly party: PartyId
   readonly records: number
   readonly groups: number
-  /** The number of shares that were opened and proven. */
+  /** Number of shares that were checked against their public share. */
   readonly proven: number
   readonly incarnation: number
 }
@@ -87,9 +86,9 @@ interface ImportOptions {
 }
 
 /**
- * Makes `path` of `records`, whole or not at all. Holds one record and one batch of ids, however many there are. Throws
- * E-STO-001 and -003 as createStore does, E-BAK-011 for a share that is not proven, E-BAK-013 for records that make no node,
- * E-STO-027 for one that this version cannot read, and whatever the iteration throws.
+ * Makes the database `path` from `records`, completely or not at all. Memory does not grow with the number of records, except for hashes of
+ * the audit log. Throws E-STO-001 and -003 as createStore does, E-BAK-011 for a share that does not match, E-BAK-013 for records that
+ * do not make a node, E-STO-027 for a record that this version cannot read, and whatever the iterable throws.
  */
 export function importStore(
   path: string,
@@ -116,7 +115,7 @@ export function importStore(
   return imported
 }
 
-/** Puts the next records into a transaction; true when there are no more. */
+/** Returns a function that puts the next batch of records into a transaction; it returns true when there are no more. */
 function inBatches(records: Iterable<StoredRecord>): (tx: StoreTransaction, intake: ImportAdmission) => boolean {
   const iterator = records[Symbol.iterator]()
   return (tx, intake) => {
@@ -129,14 +128,14 @@ function inBatches(records: Iterable<StoredRecord>): (tx: StoreTransaction, inta
   }
 }
 
-/** Takes over one record under the name that its value has. */
+/** Takes over one record under the name that follows from its value. */
 type Carry = <T>(kind: RecordKind<T>, nameOf: (value: T) => Uint8Array, also?: (value: T) => void) => void
 
 const alone = (): Bytes => NO_NAME
 const ofEpoch = ({ groupId, epochId }: { readonly groupId: string; readonly epochId: Bytes }): Bytes =>
   epochName(groupId, epochId)
 
-/** What has come so far, counted; the file itself says which records these were. */
+/** Admits the records of a restore one by one and counts them. Which records there are already, it looks up in the file. */
 class ImportAdmission {
   readonly #path: string
   readonly #vault: RecordVault
@@ -162,7 +161,7 @@ class ImportAdmission {
     this.#onGroup = onGroup
   }
 
-  /** Shares of groups that have come, which have not. */
+  /** Number of epochs that have come and whose share has not come yet. */
   get owed(): number {
     return this.#owed
   }
@@ -221,7 +220,7 @@ class ImportAdmission {
     }
   }
 
-  /** What belongs to the node as a whole: whom it follows, its brake, its policy, its log. */
+  /** Takes the records that belong to the node as a whole: WaaS trust, freezes, policy, log. */
   #takeOfNode(carry: Carry, record: StoredRecord): void {
     switch (record.kind) {
       case FOLLOWED_WAAS.byte:
@@ -259,7 +258,7 @@ class ImportAdmission {
     }
   }
 
-  /** What every restored node gets new, once every share is proven. */
+  /** Adds what every restored node gets anew, once every share was checked: entropy, incarnation, a leaf of the log. Throws E-BAK-013. */
   finish(tx: StoreTransaction): Imported {
     const party = this.#self
     if (party === undefined || !this.#hasCallbackKey || !this.#hasBoots) {
@@ -278,7 +277,7 @@ class ImportAdmission {
   }
 
   #putNew<T>(tx: StoreTransaction, kind: RecordKind<T>, name: Uint8Array, value: T): void {
-    // No backup has a record twice; and what was proven must not be replaced by what was not.
+    // No backup holds a record twice, and an unchecked record must not replace a checked one.
     if (this.#vault.has(kind, name))
       throw new CosignerError("E-BAK-013", { path: this.#path, what: "a record is there twice" })
     tx.put(kind, name, value)
@@ -286,7 +285,7 @@ class ImportAdmission {
 
   #admit(group: GroupPublic): void {
     checkGroup(group)
-    // A node keeps the records of epochs that it only dealt to, or was told of; of any other it must have a share.
+    // Of an epoch that it only dealt to, or was told of, a node keeps the public record (ERASED). Of any other it must have a share.
     if (this.#ownIn(group) === undefined && group.status !== "ERASED") {
       throw unproven(group.groupId, "this node is not in the group")
     }
@@ -299,7 +298,7 @@ class ImportAdmission {
     return this.#self === undefined ? undefined : memberOf(group, this.#self)
   }
 
-  /** s*G is the public share of the group's record, or nothing is stored. */
+  /** Stores a share only if s*G is the public share in the group's record. Throws E-BAK-011. */
   #takeShare(tx: StoreTransaction, record: StoredRecord): void {
     const { groupId, epochId, share } = parse(this.#path, EPOCH_SHARE, record)
     try {
@@ -323,7 +322,7 @@ class ImportAdmission {
     }
   }
 
-  /** ECDSA waited already when the backup was made. This restore's own mark stands, whichever of the two comes first. */
+  /** ECDSA was already stopped when the backup was made. This restore's own mark wins, whichever of the two records comes first. */
   #takeMark(tx: StoreTransaction, record: StoredRecord): void {
     const mark = parse(this.#path, AWAITS_REFRESH, record)
     const name = epochName(mark.groupId, mark.epochId)
@@ -333,7 +332,7 @@ class ImportAdmission {
 
 const unproven = (group: string, why: string): CosignerError => new CosignerError("E-BAK-011", { group, why })
 
-/** The id of a group that has no share and should; it is looked for only when one is known to be missing. */
+/** The id of a group whose share is missing. Only called when one is known to be missing. */
 function groupWithoutShare(file: SecretsFile, sealer: RecordSealer, vault: RecordVault): string {
   for (const row of file.sql.scan.iterate()) {
     if (row.kind !== GROUP.byte) continue
@@ -344,13 +343,5 @@ function groupWithoutShare(file: SecretsFile, sealer: RecordSealer, vault: Recor
   throw new CosignerError("E-CLI-001", { what: "shares were counted wrongly" })
 }
 
-/** E-STO-027 for a record that only another version reads. */
-function parse<T>(path: string, kind: RecordKind<T>, { version, body }: StoredRecord): T {
-  try {
-    const codec = codecOf(kind, version)
-    if (codec !== undefined) return c.decode(codec, body)
-  } catch (error) {
-    if (!(error instanceof c.Malformed)) throw error
-  }
-  throw new CosignerError("E-STO-027", { path, kind: kind.byte, version })
-}
+const parse = <T>(path: string, kind: RecordKind<T>, { version, body }: StoredRecord): T =>
+  decodeBody(path, kind, version, body)
