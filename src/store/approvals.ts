@@ -1,4 +1,7 @@
-/** Words of people that verdicts consumed, each with its signature: for as long as the record of their task lives, and for no other task. */
+/**
+ * The signed words of people (approvals.md) that verdicts have consumed. A word is kept as long as the record of its task, and no other
+ * task may use it.
+ */
 import { utf8 } from "../bytes.ts"
 import * as c from "../codec.ts"
 import { CosignerError } from "../errors.ts"
@@ -32,7 +35,7 @@ const nameOf = ({ approver, nonce }: SpentName): string => `${approver} ${nonce}
 
 export class Approvals {
   readonly #vault: RecordVault
-  /** The task that consumed each word, by approver and nonce: nobody uses up what another person signed. */
+  /** The task that consumed each word. The key has approver and nonce, so nobody can use up another person's nonce. */
   readonly #spent: Map<string, string> = new Map()
 
   constructor(vault: RecordVault) {
@@ -47,13 +50,13 @@ export class Approvals {
     return this.#vault.read(APPROVALS, utf8(taskId))?.words ?? []
   }
 
-  /** By another task. */
+  /** Whether another task has consumed the word. */
   isSpent(word: SpentName, taskId: string): boolean {
     const by = this.#spent.get(nameOf(word))
     return by !== undefined && by !== taskId
   }
 
-  /** In the transaction of the verdict. Throws E-APR-003 for a word of another task. */
+  /** Records the words as consumed, in the transaction of the verdict. Throws E-APR-003 if another task has consumed one of them. */
   spend(tx: StoreTransaction, taskId: string, words: readonly SpentWord[]): void {
     if (words.length === 0) return
     const again = words.find((word) => this.isSpent(word, taskId))
@@ -65,7 +68,7 @@ export class Approvals {
     )
   }
 
-  /** With the record of the task. */
+  /** Removes the words of a task, in the transaction that removes its record. */
   forget(tx: StoreTransaction, taskId: string): void {
     const words = this.of(taskId)
     if (words.length === 0) return

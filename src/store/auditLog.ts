@@ -1,9 +1,10 @@
 /**
- * The log for auditors in the database: leaves are appended in the transaction that they record, so neither can be without the
- * other. Owns their order, the frontier of their tree, and how full tiles are kept; what a leaf says is its writer's (audit/entry.ts).
+ * The log for auditors in the database (docs/spec/audit.md). A leaf is appended in the transaction that it records, so neither exists
+ * without the other. This file owns the order of the leaves, the frontier of their Merkle tree and the storage of full tiles. The writer
+ * of a leaf decides what it says (audit/entry.ts).
  *
- * A leaf is a record until 256 of them are one: then `pack` makes them a tile, in a commit of its own, so that a database of years
- * has few records and no signature's commit grows by it.
+ * A new leaf is one record. When there are 256 of them, `pack` replaces them by one tile record, in a commit of its own: so a database
+ * that is years old has few records, and no signature's commit pays for the packing.
  */
 import { randomBytes } from "node:crypto"
 import { type AuditEntry, leafBytes, parseLeaf } from "../audit/entry.ts"
@@ -17,7 +18,7 @@ import { NO_NAME } from "./rows.ts"
 import type { StoreTransaction } from "./transaction.ts"
 import type { RecordVault } from "./vault.ts"
 
-/** What the log needs of its records at the start. */
+/** The parts of its records that the log reads at the start. */
 export interface FoundLog {
   readonly tiles: readonly Pick<StoredTile, "index" | "root">[]
   readonly leaves: readonly { readonly seq: number; readonly hash: Bytes }[]
@@ -28,14 +29,14 @@ const TILE_LEVEL = Math.log2(TILE_WIDTH)
 export class AuditLog {
   readonly #vault: RecordVault
   #frontier: Frontier = NO_LEAVES
-  /** Of full tiles, by index. */
+  /** The roots of the full tiles, by index. */
   readonly #tileRoots: Bytes[] = []
-  /** Of the leaves behind them. */
+  /** The hashes of the leaves after the last full tile. */
   readonly #loose: Bytes[] = []
-  /** What a transaction that is not on the disk yet has appended. */
+  /** The frontier with what the transaction in progress has appended. */
   #pending: { readonly tx: StoreTransaction; readonly step: number; readonly frontier: Frontier } | undefined
   #rules = ""
-  /** Tiles before this one have no leaves any more; looked for again after a start. */
+  /** The leaves of all tiles before this index are known to be pruned. Starts at 0 in each process. */
   #pruned = 0
 
   constructor(vault: RecordVault) {
@@ -68,7 +69,6 @@ export class AuditLog {
     return this.#rules
   }
 
-  /** From now on. */
   set rules(digest: string) {
     this.#rules = digest
   }
@@ -76,8 +76,8 @@ export class AuditLog {
   // ---- appending -----------------------------------------------------------------------------------------------------
 
   /**
-   * Appends a leaf in the caller's transaction, which is what it records: it is on the disk with that, or neither is. Returns its
-   * number. Facts that are too long are cut, and hold no secret.
+   * Appends a leaf in the caller's transaction: either both are durable or neither. Returns the leaf's number. Facts that are too long for
+   * a leaf are cut (leafBytes). They must not contain a secret.
    */
   append(tx: StoreTransaction, nowMs: number, entry: AuditEntry): number {
     const before = this.#ahead(tx)
@@ -100,14 +100,14 @@ export class AuditLog {
     return seq
   }
 
-  /** The same in a transaction of its own: for what changes nothing in the database. */
+  /** Appends leaves in a transaction of their own, for facts that change no other record. */
   record(nowMs: number, ...entries: readonly AuditEntry[]): void {
     this.#vault.transaction((tx) => {
       for (const entry of entries) this.append(tx, nowMs, entry)
     })
   }
 
-  /** With what this transaction has appended so far. */
+  /** The frontier that includes what this transaction has appended so far. */
   #ahead(tx: StoreTransaction): Frontier {
     const pending = this.#pending
     return pending?.tx === tx && pending.step === tx.step ? pending.frontier : this.#frontier
@@ -115,12 +115,12 @@ export class AuditLog {
 
   // ---- the log's key ---------------------------------------------------------------------------------------------------
 
-  /** The seed of the log's key, the caller's to dispose; undefined before the node's first start with a log. */
+  /** The seed of the log's Ed25519 key, which the caller disposes; undefined before the node's first start with a log. */
   key(): Secret | undefined {
     return this.#vault.read(AUDIT_KEY, NO_NAME)
   }
 
-  /** Makes the key if there is none: a node that was made by an earlier version gets one at its first start. */
+  /** Makes the log's key if there is none. A node that an earlier version made gets it at its first start. */
   ensureKey(): void {
     if (this.#vault.has(AUDIT_KEY, NO_NAME)) return
     using seed = Secret.take(copy(randomBytes(32)))
@@ -129,7 +129,7 @@ export class AuditLog {
 
   // ---- what is kept ----------------------------------------------------------------------------------------------------
 
-  /** Makes a tile of the oldest 256 loose leaves; false if there are not so many. One commit. */
+  /** Packs the oldest 256 loose leaves into a tile, in one commit. Returns false if there are fewer. */
   pack(): boolean {
     if (this.#loose.length < TILE_WIDTH) return false
     const index = this.#tileRoots.length
@@ -155,8 +155,8 @@ export class AuditLog {
   }
 
   /**
-   * Forgets the leaves of up to `limit` tiles, oldest first, all of whose leaves are older; their hashes stay, and with them every
-   * proof. One commit, with a leaf that says so. Returns how many tiles; repeat until 0.
+   * Deletes the leaves of up to `limit` tiles, oldest first, whose leaves are all older than `beforeMs`. The hashes stay, so every proof
+   * can still be made. One commit, which also appends a leaf about it. Returns the number of tiles; call again until it is 0.
    */
   prune(beforeMs: number, nowMs: number, limit = 8): number {
     const old: StoredTile[] = []
@@ -179,12 +179,12 @@ export class AuditLog {
     return old.length
   }
 
-  /** How many tiles are full, and kept as one record each. */
+  /** The number of full tiles. */
   get fullTiles(): number {
     return this.#tileRoots.length
   }
 
-  /** The hashes of a tile (audit/tiles.ts). */
+  /** The first `width` hashes of a tile (audit/tiles.ts), 32 bytes each, joined. */
   tile(level: number, index: number, width: number): Bytes {
     if (level === 0) return concat(...this.#hashes(index).slice(0, width))
     return concat(
@@ -192,7 +192,7 @@ export class AuditLog {
     )
   }
 
-  /** So many leaves from `index` * 256 on; undefined where they were pruned. Throws RangeError for leaves that are not there. */
+  /** `width` leaves from number `index` * 256 on; undefined if they were pruned. Throws RangeError beyond the end of the log. */
   bundle(index: number, width: number): readonly Bytes[] | undefined {
     const first = index * TILE_WIDTH
     if (first + width > this.size) throw new RangeError(`leaves to ${first + width} of ${this.size}`)
@@ -204,7 +204,7 @@ export class AuditLog {
     return leaves.slice(0, width)
   }
 
-  /** The root of a complete subtree, of this log as it is. */
+  /** The root of a complete subtree of 2^level leaves. */
   readonly subtree = (level: number, index: number): Bytes => {
     if (level >= TILE_LEVEL) return this.#above(level - TILE_LEVEL, index)
     const first = index * 2 ** level
@@ -216,7 +216,7 @@ export class AuditLog {
     )
   }
 
-  /** The root that the log had at a size. */
+  /** The root that the log had when it had `size` leaves. */
   rootAt(size: number): Bytes {
     return size === this.size ? this.root : rangeRoot(0, size, this.subtree)
   }
@@ -226,7 +226,7 @@ export class AuditLog {
     return this.#tileRoots[index] ?? rootOf(frontierOf(this.#hashes(index).slice(0, TILE_WIDTH)))
   }
 
-  /** The hashes of the leaves of a tile; of the loose ones all behind them too. */
+  /** The hashes of a tile's leaves. For a tile that is not full: all loose hashes from its first on. */
   #hashes(tile: number): readonly Bytes[] {
     const full = this.#tileRoots.length
     if (tile >= full) return this.#loose.slice((tile - full) * TILE_WIDTH)

@@ -1,11 +1,11 @@
-/** The records of the log for auditors, and of what a node knows as a witness of others' logs. Kept by auditLog.ts and witnessMemory.ts. */
+/** The records of the log for auditors (auditLog.ts), and of what a node remembers as a witness of its peers' logs (witnessMemory.ts). */
 import type { Bytes } from "../bytes.ts"
 import * as c from "../codec.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Secret } from "../secret.ts"
 import { kind, party } from "./records.ts"
 
-/** Seed of the log's own Ed25519 key, and of what it signs as a witness. */
+/** The 32-byte seed of the log's Ed25519 key. The node's key as a witness is derived from it (jobs/auditSigner.ts). */
 export const AUDIT_KEY = kind<Secret>(30, "audit key", c.secret)
 
 interface StoredLeaf {
@@ -16,16 +16,16 @@ interface StoredLeaf {
 /** A leaf that is in no full tile yet. */
 export const AUDIT_LEAF = kind<StoredLeaf>(31, "audit leaf", c.struct<StoredLeaf>({ seq: c.u64, leaf: c.bytes }))
 
-/** What this node knows of a peer's log, and of the peer as a witness of its own. Keys as texts (audit/note.ts). */
+/** What this node knows about a peer's log, and about the peer as a witness of this node's log. Keys are texts (audit/note.ts). */
 export interface WitnessedLog {
   readonly party: PartyId
-  /** Of the peer's log; empty before its first checkpoint came. Never replaced. */
+  /** The key of the peer's log; empty before its first checkpoint. Never replaced. */
   readonly key: string
-  /** The newest checkpoint that this node has cosigned; empty before. */
+  /** The newest checkpoint of the peer that this node has cosigned; empty before the first. */
   readonly note: string
-  /** The last ones of earlier incarnations, newest first. */
+  /** The last checkpoint of each earlier incarnation of the peer, newest first. */
   readonly earlier: readonly string[]
-  /** By which the peer cosigns; empty before it did. Never replaced. */
+  /** The key with which the peer cosigns; empty before its first cosignature. Never replaced. */
   readonly witness: string
 }
 
@@ -38,10 +38,10 @@ export const WITNESSED = kind<WitnessedLog>(
 /** The newest checkpoint of this node's own log that others have cosigned, a signed note. */
 export const COSIGNED = kind<string>(34, "cosigned checkpoint", c.text)
 
-/** Somebody has a checkpoint that this log signed and that is not of it as it is. */
+/** Evidence that this log went back: a checkpoint that its key signed and that contradicts the log as it is now. */
 export interface LogDoubt {
   readonly note: string
-  /** Who brought it: a node id, or the address of a witness. */
+  /** Who sent it: the node id of a peer. */
   readonly from: string
   readonly atMs: number
 }
@@ -52,14 +52,14 @@ export const LOG_DOUBT = kind<LogDoubt>(
   c.struct<LogDoubt>({ note: c.text, from: c.text, atMs: c.u64 }),
 )
 
-/** 256 leaves, as an export has them. */
+/** A full tile of 256 leaves, in the form that an export has. */
 export interface StoredTile {
   readonly index: number
-  /** Of the subtree of its leaves. */
+  /** The root of the subtree of its leaves. */
   readonly root: Bytes
-  /** The tile of level 0. */
+  /** The tile of level 0: the hashes of its leaves. */
   readonly hashes: Bytes
-  /** The bundle of entries; empty where they were pruned. */
+  /** The leaves themselves as an entry bundle (audit/tiles.ts); empty after they were pruned. */
   readonly bundle: Bytes
 }
 

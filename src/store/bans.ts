@@ -1,16 +1,16 @@
 /**
- * Peers with which an epoch can no longer run ECDSA: banned after a failed check, or disabled after too many checks that
- * were never seen to pass (threshold.md 2.5). Nothing here lifts either; only a new epoch does.
+ * The peers with which an epoch can no longer run ECDSA: banned after a failed check, or disabled after too many checks whose verdict
+ * this node never saw (threshold.md 2.5). Nothing in this file lifts a ban. Only a new epoch does.
  */
 import { type Bytes, toHex } from "../bytes.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Ban, BanPort } from "../tasks/ports.ts"
 import type { Groups } from "./groups.ts"
 import { AWAITS_REFRESH, type AwaitsRefresh, BAN, CHECKS, epochName, peerName, type UnprovenChecks } from "./records.ts"
-import { restored, type StoreTransaction } from "./transaction.ts"
+import { putBack, type StoreTransaction } from "./transaction.ts"
 import type { RecordVault } from "./vault.ts"
 
-/** More unproven checks than this of one (group, epoch, peer) disable the peer. */
+/** The peer is disabled when its unproven checks in one (group, epoch) exceed this number (threshold.md 2.5 rule 9). */
 const MAX_UNPROVEN = 8
 
 export class Bans implements BanPort {
@@ -18,7 +18,7 @@ export class Bans implements BanPort {
   readonly #groups: Groups
   readonly #bans: Map<string, Ban> = new Map()
   readonly #checks: Map<string, UnprovenChecks> = new Map()
-  /** Hex of the epoch id, below the group's id. */
+  /** By `<group id>:<hex of the epoch id>`. */
   readonly #awaiting: Map<string, AwaitsRefresh> = new Map()
 
   constructor(vault: RecordVault, groups: Groups) {
@@ -45,7 +45,7 @@ export class Bans implements BanPort {
     return this.#awaiting.has(`${groupId}:${toHex(epochId)}`)
   }
 
-  /** From now on ECDSA waits in that epoch for a refresh (threshold.md 2.5 rule 11); in the caller's transaction. */
+  /** Stops ECDSA in that epoch until a reshare makes a new one (threshold.md 2.5 rule 11), in the caller's transaction. */
   awaitRefresh(tx: StoreTransaction, mark: AwaitsRefresh): void {
     if (this.awaitsRefresh(mark.groupId, mark.epochId)) return
     tx.put(AWAITS_REFRESH, epochName(mark.groupId, mark.epochId), mark)
@@ -55,7 +55,7 @@ export class Bans implements BanPort {
     )
   }
 
-  /** A second ban of the same peer in the same epoch changes nothing: the first reason stands. */
+  /** Bans a peer in one epoch and erases the OT state with it. A second ban of the same peer in that epoch changes nothing. */
   add(ban: Ban): void {
     if (this.#bans.has(keyOf(ban))) return
     this.#vault.transaction((tx) => {
@@ -89,7 +89,7 @@ export class Bans implements BanPort {
     return Math.max(0, ...counts)
   }
 
-  /** Every peer that has unproven checks, disabled or not. */
+  /** Every peer with unproven checks, whether it is disabled yet or not. */
   unproven(): readonly UnprovenChecks[] {
     return [...this.#checks.values()]
   }
@@ -109,7 +109,7 @@ export class Bans implements BanPort {
       const before = this.#checks.get(keyOf(checks))
       tx.remember(
         () => this.restoreChecks(checks),
-        () => restored(this.#checks, keyOf(checks), before),
+        () => putBack(this.#checks, keyOf(checks), before),
       )
       return checks
     })

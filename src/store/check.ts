@@ -1,6 +1,6 @@
 /**
- * The whole file looked at and let go of again: what a start checks, SQLite's own view of its pages, and every record
- * decoded. For whoever wants to know whether a file is good and not to work with it: nothing is held per record.
+ * Checks a whole database without using it: the checks of a start, SQLite's page check, and a decoding of every record. Memory does not
+ * grow with the number of records.
  */
 import { CosignerError } from "../errors.ts"
 import { Secret } from "../secret.ts"
@@ -37,6 +37,7 @@ import { SERVED } from "./serviceTime.ts"
 import { SPENT_ORDERS } from "./spentOrders.ts"
 import { FOLLOWED_WAAS, TRUSTED_WAAS } from "./waasTrust.ts"
 
+/** Every kind of record but the root, which the scan itself decodes. */
 const KINDS: readonly RecordKind<unknown>[] = [
   IDENTITY,
   ENTROPY,
@@ -70,7 +71,7 @@ const KINDS: readonly RecordKind<unknown>[] = [
   LOG_DOUBT,
 ]
 
-/** Returns the number of records; throws what a start would throw, and E-STO-027 for a record that nobody could read. */
+/** Returns the number of records. Throws what a start would throw, and E-STO-027 for a record that this version cannot decode. */
 export function checkStore(path: string, password: Secret): number {
   using file = SecretsFile.open(path, true)
   try {
@@ -82,7 +83,7 @@ export function checkStore(path: string, password: Secret): number {
   }
 }
 
-/** Decodes each record, and wipes the secrets in it. */
+/** Visitors for a scan that decode every record and wipe the secrets in it. Throw E-STO-027. */
 export const decodingAll =
   (path: string): Visitors =>
   (byte) =>
@@ -92,6 +93,7 @@ export const decodingAll =
     wipeSecrets(parseBody(path, kind, version, plain))
   }
 
+/** Wipes every Secret inside a decoded record. */
 export function wipeSecrets(value: unknown): void {
   if (value instanceof Secret) return value.wipe()
   if (Array.isArray(value)) return value.forEach(wipeSecrets)

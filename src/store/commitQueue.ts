@@ -1,18 +1,18 @@
 /**
- * Steps of many tasks in one commit: what falls into one turn of the event loop shares a transaction, and so a sync of the disk.
- * Where steps come faster than the disk takes commits, the next commit waits for as long as the last one took, and longer the more
- * tasks are at work (commitPause.ts): meanwhile I/O has its turn, and steps gather. A task that is alone waits for nothing.
+ * Group commit: the steps of different tasks that come in one turn of the event loop share a transaction, and so one sync of the disk.
+ * If steps come faster than the disk can commit, the next commit waits as long as the last one took, and longer if more tasks are at
+ * work (commitPause.ts). In that pause the event loop serves I/O and more steps gather. A task that is alone never waits.
  */
 import { commitPauseMs } from "../commitPause.ts"
 
-/** Steps of one commit; the others wait for the next. Bounds how long one commit keeps the event loop. */
+/** The most steps in one commit; the others wait for the next. Bounds how long one commit blocks the event loop. */
 const MOST_TOGETHER = 32
 
-/** How long a commit takes that the next one still matches with its pause. */
+/** The longest pause that matches the duration of the last commit: a very slow commit must not double every wait. */
 const MOST_MATCHED_MS = 20
 
 interface QueuedStep {
-  /** Somebody waits for it. */
+  /** True if a task waits for it (`now`), false if it may share a later commit (`soon`). */
   readonly isUrgent: boolean
   /** Runs the step inside the transaction. */
   run(): void
@@ -20,33 +20,33 @@ interface QueuedStep {
   failed(error: unknown): void
 }
 
-/** One transaction for all parts, on the disk when it returns (RecordVault.group). */
+/** Runs all parts in one transaction, which is durable when it returns (RecordVault.group). */
 type CommitTogether = (parts: readonly (() => unknown)[]) => readonly PromiseSettledResult<unknown>[]
 
 export class CommitQueue {
   readonly #commit: CommitTogether
   readonly #atWork: () => number
-  /** In the order in which they were asked for, which is the order in which they run. */
+  /** In the order of the calls, which is the order in which they run. */
   #waiting: QueuedStep[] = []
   #turn: Disposable | undefined
-  /** Until when the next commit waits for company, by the monotonic clock. */
+  /** The next commit does not begin before this moment of the monotonic clock, so that steps can gather. */
   #pauseEndMs = 0
   #timer: { readonly timeout: ReturnType<typeof setTimeout>; readonly atMs: number } | undefined
 
-  /** `atWork`: tasks whose next step comes soon. */
+  /** `atWork` returns the number of tasks whose next step is expected soon. */
   constructor(commit: CommitTogether, atWork: () => number) {
     this.#commit = commit
     this.#atWork = atWork
   }
 
-  /** Runs `step` in the commit of this turn: resolves with what it returned once that is on the disk, and rejects with what it threw. */
+  /** Runs `step` in the next commit. Resolves with its result once it is durable. Rejects with what it threw, or why the commit failed. */
   now<T>(step: () => T): Promise<T> {
     const result = this.#add(step, true)
     this.#turn ??= this.#nextTurn()
     return result
   }
 
-  /** The same in the next commit that anybody needs now, or in one of its own after `withinMs`. */
+  /** The same without hurry: `step` joins the next commit, and causes one itself after `withinMs` if none comes before. */
   soon<T>(step: () => T, withinMs: number): Promise<T> {
     const result = this.#add(step, false)
     const atMs = performance.now() + withinMs
@@ -100,7 +100,7 @@ export class CommitQueue {
     return { [Symbol.dispose]: () => clearTimeout(timeout) }
   }
 
-  /** Forgets what waits, as a crash would: its promises never settle. */
+  /** Drops the waiting steps, as a crash would: their promises never settle. */
   close(): void {
     this.#unschedule()
     this.#waiting = []

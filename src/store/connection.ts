@@ -1,10 +1,10 @@
 /**
- * How SQLite is told to keep secrets.db: every commit is on the disk, and in the file itself, before anything is done on account of it.
+ * The SQLite settings of secrets.db. They make every commit durable, and complete in the main file, before the caller continues.
  *
- * At rest the file has a rollback journal's header and stands alone. A writer keeps a write-ahead log beside it, of one commit at most:
- * the commit is written to the log, the log is synced, its pages are written to the file, the file is synced. Two syncs; the order
- * is SQLite's checkpoint. The log's own syncs are switched off: with more commits in the log than one, a torn beginning of the
- * log could bring back a part of what was there before, and would need them.
+ * At rest the main file is in rollback-journal mode and needs no file beside it. While a node writes, there is a write-ahead log (WAL)
+ * with at most one commit in it. A commit is written to the log, SQLite's checkpoint syncs the log, copies its pages into the main file
+ * and syncs that: two syncs. The sync at COMMIT itself is off. It would matter only if the log held more than one commit: then a torn
+ * start of the log could bring back part of an older state.
  */
 import { Database } from "bun:sqlite"
 import {
@@ -23,9 +23,9 @@ import { CosignerError } from "../errors.ts"
 import { readHead } from "./faults.ts"
 
 export const PAGE = 4096
-/** How long another program may take with the file before a writer gives up: it has the process lock already. */
+/** How long a statement waits for another program's lock. Short, because a writer already has the process lock. */
 const PATIENCE_MS = 1_000
-/** A rollback journal that is to be undone begins so; one that is not, with zeros. */
+/** The first bytes of a hot rollback journal, which SQLite must roll back. A finished journal begins with zeros. */
 const JOURNAL_MAGIC = 0xd9d505f9
 const LOG_HEADER = new Uint8Array(32)
 const ZEROS = new Uint8Array(64 * PAGE)
@@ -39,7 +39,10 @@ interface CheckpointRow {
   readonly checkpointed: number
 }
 
-/** With every setting that durability rests on; a scratch copy needs none. What a crash cut off is finished or undone first, and the file stands alone then. */
+/**
+ * Opens the database. "write" has every setting that durability depends on; "scratch" (a private copy) does not sync. Both first finish or
+ * undo a commit that a crash cut off, and leave the file complete without a log. Throws E-STO-016 if the mode cannot be set.
+ */
 export function connect(path: string, use: "read" | "write" | "scratch"): Database {
   const db = new Database(path, use === "read" ? { readonly: true } : { readwrite: true, create: false })
   try {
@@ -47,9 +50,9 @@ export function connect(path: string, use: "read" | "write" | "scratch"): Databa
     db.run("PRAGMA trusted_schema = OFF")
     db.run("PRAGMA cell_size_check = ON")
     if (use === "read") return db
-    // Alone: nobody else's statement can stand between a commit and its way into the file, and the log has no index in shared memory.
+    // EXCLUSIVE: no other connection can delay the checkpoint of a commit, and the WAL needs no index in shared memory.
     db.run("PRAGMA locking_mode = EXCLUSIVE")
-    // EXTRA: a journal that is removed must not come back after a power cut, and with it the state before.
+    // EXTRA syncs the folder too: after a power cut a deleted journal must not come back and roll back a commit.
     db.run(`PRAGMA synchronous = ${use === "scratch" ? "OFF" : "EXTRA"}`)
     db.run("PRAGMA fullfsync = ON")
     db.run("PRAGMA checkpoint_fullfsync = ON")
@@ -62,11 +65,11 @@ export function connect(path: string, use: "read" | "write" | "scratch"): Databa
   }
 }
 
-/** The file stands alone again, with nothing beside it. Between transactions. */
+/** Returns the file to rollback-journal mode and removes the log and the journal beside it. Call between transactions. */
 export function closeLog(db: Database, path: string): void {
   db.run("PRAGMA synchronous = EXTRA")
   setMode(db, path, "delete")
-  // SQLite keeps the name where it holds the file alone. It undoes nothing, or it stays.
+  // With an exclusive lock SQLite keeps the journal's name. Remove it only if there is nothing in it to roll back.
   const journal = `${realpathSync(path)}-journal`
   if (existsSync(journal) && !isHot(journal)) rmSync(journal)
 }
@@ -76,24 +79,24 @@ const isHot = (journal: string): boolean => {
   return head.length === 4 && head.readUInt32BE(0) === JOURNAL_MAGIC
 }
 
-/** SQLite says which mode it has rather than that it cannot have the one it was asked for. */
+/** SQLite reports no error if it cannot change the mode; it returns the mode that it has. Throws E-STO-016. */
 function setMode(db: Database, path: string, mode: "persist" | "wal" | "delete"): void {
   const row = db.query<ModeRow, []>(`PRAGMA journal_mode = ${mode}`).get()
   if (row?.journal_mode !== mode) throw new CosignerError("E-STO-016", { path, action: "open" })
 }
 
-/** The log of one writer, for as long as it has the file. */
+/** The write-ahead log of the one writer, from opening to closing the file. */
 export class CommitLog implements Disposable {
   readonly #db: Database
   readonly #path: string
-  /** Of the file. Closed after the connection: to close it before would drop the connection's locks (POSIX record locks). */
+  /** A descriptor of the main file. Its owner closes it after the connection; closing it earlier would drop the connection's locks. */
   readonly #fd: number
   #logFd: number | undefined
 
-  /** From here on every commit is this log's. */
+  /** Switches the connection to the log; from then on all commits must go through it. `fd` stays the caller's. */
   constructor(db: Database, path: string, fd: number) {
     this.#db = db
-    // where SQLite puts the log
+    // SQLite resolves links and puts the log beside the real file
     this.#path = realpathSync(path)
     this.#fd = fd
     this.open()
@@ -105,12 +108,12 @@ export class CommitLog implements Disposable {
   }
 
   begin(): void {
-    // inside a transaction SQLite takes no other setting
+    // SQLite ignores a change of this setting inside a transaction
     this.#db.run("PRAGMA synchronous = OFF")
     this.#db.run("BEGIN IMMEDIATE")
   }
 
-  /** On the disk, and in the file itself, when it returns. Should it throw after COMMIT, only a new start finds out what stands. */
+  /** Durable, and complete in the main file, when it returns. If it throws after COMMIT, a new start tells whether the commit stands. */
   commit(): void {
     const { size } = fstatSync(this.#fd)
     try {
@@ -124,7 +127,7 @@ export class CommitLog implements Disposable {
     this.#invalidate()
   }
 
-  /** Empties the log of what commits have replaced. Between transactions. */
+  /** Truncates the log, so that no replaced page stays in it. Call between transactions. */
   empty(): void {
     this.#checkpoint("TRUNCATE")
     fsyncSync(this.#logFile())
@@ -139,14 +142,15 @@ export class CommitLog implements Disposable {
   }
 
   /**
-   * A zero over the log's header, as the next commit overwrites it anyway: a copy that somebody puts in the place of a file whose
-   * process was killed must not be given the last pages of that file. No sync: until it is on the disk the log repeats what the file has.
+   * Overwrites the log's header with zeros, so that SQLite ignores the log. If the process is killed and somebody puts another copy in the
+   * place of the file, SQLite must not apply the old log's pages to it. This needs no sync: as long as the log is valid it only repeats
+   * what the main file has.
    */
   #invalidate(): void {
     try {
       writeSync(this.#logFile(), LOG_HEADER, 0, LOG_HEADER.length, 0)
     } catch {
-      // the commit stands
+      // The commit is durable all the same.
     }
   }
 
@@ -165,8 +169,8 @@ export const pageCount = (db: Database): number =>
   db.query<{ page_count: number }, []>("PRAGMA page_count").get()?.page_count ?? 0
 
 /**
- * Lengthens the file to so many pages, before the commit that needs them: a full disk is to be found while the commit can still be
- * undone. Once it is in the log, and some of its pages in the file, it can only be finished.
+ * Extends the main file to `pages` pages before the commit that needs them, so that a full disk is found while the commit can still be
+ * undone. Once the commit is in the log and some of its pages are in the main file, it can only be finished.
  */
 function reserve(fd: number, size: number, pages: number): void {
   for (let at = size; at < pages * PAGE; ) {
@@ -175,16 +179,16 @@ function reserve(fd: number, size: number, pages: number): void {
   }
 }
 
-/** What was reserved for a commit that failed. Should it stay, it is zeros behind the end, which the next commit or start takes back. */
+/** Removes what was reserved for a commit that failed. If this fails too, zeros stay behind the end; the next commit or start uses them. */
 function giveBack(fd: number, size: number): void {
   try {
     ftruncateSync(fd, size)
   } catch {
-    // a disk that is read-only now; what failed first is what counts
+    // For example the disk is read-only now. The caller reports the first failure.
   }
 }
 
-/** Takes back what was reserved for a commit that a crash cut off; anything else than zeros stays, and is damage. */
+/** Removes what was reserved for a commit that a crash cut off. Bytes that are not zero stay, and are reported as damage (checkTable). */
 export function unreserve(fd: number, pages: number): void {
   const { size } = fstatSync(fd)
   const block = new Uint8Array(ZEROS.length)

@@ -1,21 +1,21 @@
-/** What SQLite and the file system report, as error codes of ours. Nothing else in store/ reads their codes. */
+/** Translates the errors of SQLite and of the file system into our error codes. */
 import { closeSync, openSync, readSync, statSync } from "node:fs"
 import { CosignerError } from "../errors.ts"
 import { errnoOf } from "../files.ts"
 
-/** The file format's first bytes, and where its header says how long the file is. */
+/** Offset in SQLite's file header of the database size in pages. */
 const PAGE_COUNT_AT = 28
 
-/** `SQLITE_BUSY`, `SQLITE_IOERR_WRITE`; undefined when the error is not SQLite's. */
+/** SQLite's code, for example `SQLITE_IOERR_WRITE`; undefined if the error is not SQLite's. */
 export function sqliteCode(error: unknown): string | undefined {
   const code = errnoOf(error)
   return code?.startsWith("SQLITE_") ? code : undefined
 }
 
-/** Somebody else has the lock. */
+/** True if another process or connection holds the lock. */
 export const isBusy = (error: unknown): boolean => sqliteCode(error)?.startsWith("SQLITE_BUSY") === true
 
-/** Our code for a failure to `action` ("open", "write to") the file; anything that is no such failure comes back as it is. */
+/** Our error for a failure to `action` ("open", "write to") the file. Other errors, and ours, are returned unchanged. */
 export function asFault(error: unknown, path: string, action: string): unknown {
   const cause = errnoOf(error)
   if (error instanceof CosignerError || cause === undefined) return error
@@ -45,13 +45,14 @@ function family(cause: string): "full" | "denied" | "busy" | "damaged" | "io" | 
   return undefined
 }
 
-/** E-STO-007 when the file is shorter than it says itself, otherwise E-STO-008. */
+/** E-STO-007 if the file is shorter than its header says, otherwise E-STO-008. */
 export function damage(path: string, where: string, options?: { readonly cause: unknown }): CosignerError {
   const bytes = missingEnd(path)
   if (bytes !== undefined) return new CosignerError("E-STO-007", { path, bytes }, options)
   return new CosignerError("E-STO-008", { path, where }, options)
 }
 
+/** The size of a file that is shorter than its header says; otherwise undefined. */
 function missingEnd(path: string): number | undefined {
   try {
     const { size } = statSync(path)
@@ -63,7 +64,7 @@ function missingEnd(path: string): number | undefined {
   }
 }
 
-/** The first bytes, fewer if the file is shorter. SQLite's own header has 100. */
+/** The first `length` bytes, or fewer if the file is shorter. SQLite's header has 100. */
 export function readHead(path: string, length = 100): Buffer {
   const file = openSync(path, "r")
   try {

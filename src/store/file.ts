@@ -1,8 +1,7 @@
 /**
- * Secrets.db as a file: one SQLite database of one table, made and opened the one way in which every commit is on the
- * disk when it returns and a plain copy of the idle file is complete (connection.ts). What the rows mean is the vault's.
+ * secrets.db as a file: a SQLite database with one table. It is created and opened only here, with the settings of connection.ts, so
+ * every commit is durable when it returns and a plain copy of the idle file is complete. vault.ts gives the rows their meaning.
  */
-
 import type { Database, Statement } from "bun:sqlite"
 import { closeSync, copyFileSync, existsSync, openSync, readSync, rmSync, statSync, writeSync } from "node:fs"
 import { dirname } from "node:path"
@@ -16,7 +15,7 @@ import { lockProcess } from "./lock.ts"
 import { COPY, clearStaleCopies, copyWhole, privateCopy, settle } from "./privateCopy.ts"
 import type { Head, RecordPlace, SealedRecord } from "./seal.ts"
 
-/** 64 MiB. */
+/** 64 MiB: a larger file is not read a second time at the start (checkPages). */
 const LARGE_PAGES = 16_384
 
 interface Statements {
@@ -24,18 +23,18 @@ interface Statements {
   readonly put: Statement<unknown, [Uint8Array, number, number, Uint8Array, Uint8Array]>
   readonly remove: Statement<unknown, [Uint8Array]>
   readonly scan: Statement<SealedRecord, []>
-  /** All but the boxes, which are nearly all of the file: those that are not asked for are not read from the disk either. */
+  /** Everything but the boxes, which make up nearly all of the file. SQLite does not read a column that is not selected. */
   readonly heads: Statement<Head, []>
   readonly head: Statement<Omit<Head, "id">, [Uint8Array]>
   readonly places: Statement<RecordPlace, []>
 }
 
-/** What a writer has besides the connection. */
+/** What a writer holds besides the connection. */
 interface Writing {
   readonly log: CommitLog
-  /** Of the file, closed last. */
+  /** A descriptor of the file; closed after the connection (POSIX record locks). */
   readonly fd: number
-  /** Neither for a file in the making: nobody else knows its name. */
+  /** Both are absent while the file is being made under a temporary name, which nobody else opens. */
   readonly lock?: Disposable
   readonly gate?: CopyGate
 }
@@ -71,8 +70,8 @@ export class SecretsFile implements Disposable {
   }
 
   /**
-   * Makes the file whole under a temporary name, lets `fill` write to it, and only then gives it its name. A crash on the
-   * way leaves nothing under that name; an existing file stays as it is (E-STO-001).
+   * Makes the file under a temporary name, lets `fill` write to it, and renames it to `path` only when it is complete. After a crash
+   * on the way there is no file at `path`. Never overwrites an existing file: E-STO-001.
    */
   static create(path: string, fill: (file: SecretsFile) => void): void {
     try {
@@ -85,10 +84,10 @@ export class SecretsFile implements Disposable {
     }
   }
 
-  /** Puts another file in the place of this one, whole or not at all. This one is open for writing, and of no use afterwards. */
+  /** Replaces this file, which must be open for writing, by a new one, completely or not at all. Do not use this object afterwards. */
   replaceWith(fill: (file: SecretsFile) => void): void {
     try {
-      // First: a log that stayed behind would be taken for the new file's.
+      // First remove the log: SQLite would apply a log that stays to the new file.
       this.#rest()
       SecretsFile.#put(this.path, fill)
     } catch (error) {
@@ -96,7 +95,7 @@ export class SecretsFile implements Disposable {
     }
   }
 
-  /** The caller holds the lock of that name. */
+  /** Makes a file under a temporary name and gives it the name `path`. The caller holds the lock of `path`. */
   static #put(path: string, fill: (file: SecretsFile) => void): void {
     const draft = draftOf(path)
     try {
@@ -109,7 +108,7 @@ export class SecretsFile implements Disposable {
       throw error
     }
     syncPath(draft)
-    // the process lock keeps others from this name; a second hard link would be a second name of the database
+    // A rename, not a hard link: a second link would be a second name of the database, with a second lock.
     nameOver(draft, path)
   }
 
@@ -127,7 +126,7 @@ export class SecretsFile implements Disposable {
     }
   }
 
-  /** Opens what `create` made. A writer takes the process lock; a reader has a copy of this moment, and changes nothing. */
+  /** Opens a file that `create` made. A writer takes the process lock. A reader opens a private copy of this moment and changes nothing. */
   static open(path: string, readOnly: boolean): SecretsFile {
     try {
       checkHead(path, readOnly)
@@ -139,7 +138,7 @@ export class SecretsFile implements Disposable {
     }
   }
 
-  /** Copies the file to `to`, beside a node at work on it too, and opens the copy to read it. */
+  /** Copies the file to `to` and opens the copy to read it. A node may be writing to the original. */
   static openCopy(path: string, to: string): SecretsFile {
     try {
       checkHead(path, true)
@@ -184,7 +183,7 @@ export class SecretsFile implements Disposable {
     return file
   }
 
-  /** A copy of a file that nobody writes to: the caller holds its lock. Settles first what a crash cut off. */
+  /** Copies a file that nobody writes to: the caller holds its lock. First finishes or undoes a commit that a crash cut off. */
   static copy(path: string, to: string): void {
     const db = connect(path, "write")
     try {
@@ -195,10 +194,10 @@ export class SecretsFile implements Disposable {
     }
   }
 
-  /** A copy of this moment under a new name, opened to read it. Of a writer; it takes as long as a plain copy. */
+  /** Copies this file, which must be open for writing, to a new name and opens the copy to read it. Takes as long as a plain copy. */
   copyTo(path: string): SecretsFile {
     try {
-      // Not by name: to close another descriptor of the file would drop the connection's locks (POSIX record locks).
+      // Uses the open descriptor: closing a second descriptor of the file would drop the connection's POSIX locks.
       copyOpen(this.#writer().fd, path)
       settle(path)
       return SecretsFile.#openReader(path, path)
@@ -208,20 +207,20 @@ export class SecretsFile implements Disposable {
     }
   }
 
-  /** Begins at once with the write lock, or as a reader with a stable view. */
+  /** Begins a transaction: for a writer with the write lock, for a reader with a stable view. */
   begin(): void {
     if (this.#writing === undefined) this.#db.run("BEGIN")
     else this.#writing.log.begin()
   }
 
-  /** On the disk, and in the file alone, when it returns. Waits for whoever copies the file, up to the gate's limit. */
+  /** Durable, and complete in the main file, when it returns. Waits for a process that copies the file, up to the gate's limit. */
   commit(): void {
     const { gate, log } = this.#writer()
     using _alone = gate?.alone()
     log.commit()
   }
 
-  /** Begins a part of the transaction that can be undone by itself. */
+  /** Begins a part of the transaction that can be undone without the rest. */
   savepoint(): void {
     this.#db.run("SAVEPOINT part")
   }
@@ -230,15 +229,15 @@ export class SecretsFile implements Disposable {
     this.#db.run("RELEASE part")
   }
 
-  /** Throws where SQLite has undone the whole transaction by itself. */
+  /** Throws if SQLite has already rolled back the whole transaction by itself, as on a full disk. */
   undoPart(): void {
     this.#db.run("ROLLBACK TO part")
     this.#db.run("RELEASE part")
   }
 
   /**
-   * Lets nothing beside the file keep what earlier commits had replaced: neither the log, nor a copy that a reader was killed in. Between
-   * transactions. Not where the file was moved or replaced: its name, and the log's, may be another process's by now.
+   * Removes replaced records from everything beside the file: empties the log and deletes stale copies of killed readers. Call between
+   * transactions. Does nothing if the file was moved or replaced, because its name and the log's may belong to another process now.
    */
   forgetReplaced(): void {
     if (!this.inPlace()) return
@@ -246,7 +245,7 @@ export class SecretsFile implements Disposable {
     this.#writer().log.empty()
   }
 
-  /** The file stands alone, with no log; the same condition. */
+  /** Removes the log, so that the file is complete alone. Does nothing if the file was moved or replaced, for the same reason. */
   #rest(): void {
     if (!this.inPlace()) return
     const { gate, log } = this.#writer()
@@ -263,17 +262,17 @@ export class SecretsFile implements Disposable {
     return this.#writing
   }
 
-  /** SQLite may have rolled back by itself; then there is nothing left to do. */
+  /** Does nothing if SQLite has already rolled back by itself. */
   rollback(): void {
     if (this.#db.inTransaction) this.#db.run("ROLLBACK")
   }
 
   /**
-   * SQLite's own view of its pages, free ones included. It reads everything a second time; so a large file without free
-   * pages is spared it at the start: whatever is stored there the scan opens and authenticates anyway.
+   * SQLite's own check of its pages, free pages included. It reads the whole file a second time. A start skips it for a large file without
+   * free pages, because there the scan authenticates everything that is stored. Throws E-STO-007 or -008.
    */
   checkPages(how: "start" | "thorough"): void {
-    // What is to be looked at is the disk.
+    // Empties the page cache, so that the check reads the disk.
     if (how === "thorough") this.#db.run("PRAGMA shrink_memory")
     const free = this.#db.query<{ freelist_count: number }, []>("PRAGMA freelist_count").get()?.freelist_count ?? 0
     if (how === "start" && free === 0 && pageCount(this.#db) > LARGE_PAGES) return
@@ -282,7 +281,7 @@ export class SecretsFile implements Disposable {
     if (found !== "ok") throw damage(this.path, `its pages do not fit together (${found})`)
   }
 
-  /** Whether the name still leads to the file that was opened. */
+  /** True if the path still leads to the file that was opened. */
   inPlace(): boolean {
     try {
       return inodeOf(this.path) === this.#inode
@@ -297,7 +296,7 @@ export class SecretsFile implements Disposable {
     try {
       if (!this.readOnly) this.#rest()
     } catch {
-      // Every commit is in the file: what stays beside it repeats it at most.
+      // Every commit is in the main file; a log that stays only repeats it.
     }
     this.#writing?.log[Symbol.dispose]()
     // SQLite keeps a closed file open for as long as one of its statements lives.
@@ -313,12 +312,12 @@ export class SecretsFile implements Disposable {
 
 const draftOf = (path: string): string => `${path}.new`
 
-/** What a process that was killed left of a file in the making. The caller holds the lock of `path`. */
+/** Removes the temporary file of a process that was killed while it made one. The caller holds the lock of `path`. */
 function removeDraft(path: string): void {
   for (const beside of ["", "-journal", "-wal"]) rmSync(draftOf(path) + beside, { force: true })
 }
 
-/** All that an open file has, into a new one. */
+/** Copies the whole open file into a new one. */
 function copyOpen(fd: number, to: string): void {
   const copied = createFile(to)
   try {

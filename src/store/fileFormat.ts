@@ -1,4 +1,4 @@
-/** What secrets.db is to SQLite: its table, and the numbers of its first page, which are compared at every start. */
+/** The SQLite side of secrets.db: its table, and the constants of its first page, which every start compares. */
 import type { Database } from "bun:sqlite"
 import { existsSync, fstatSync, readSync } from "node:fs"
 import { CosignerError } from "../errors.ts"
@@ -7,8 +7,8 @@ import { damage, readHead } from "./faults.ts"
 import { rollbackGuardPath } from "./rollbackGuard.ts"
 
 /**
- * 2: a seal names the epoch of its subkey (seal.ts). 3: every change is also a leaf of the log for auditors (auditLog.ts). Earlier
- * formats are read, and written after `migrate`, which a start does.
+ * The format that this version writes. 2: a seal names the epoch of its subkey (seal.ts). 3: decisions are also leaves of the log for
+ * auditors (auditLog.ts). Earlier formats can be read; to be written they are migrated first (migrate.ts), which a start does.
  */
 export const FORMAT = 3
 const OLDEST_READ = 1
@@ -17,7 +17,7 @@ const APPLICATION_ID = 0x4353474e
 const MAGIC = "SQLite format 3\0"
 const FIRST_PAGE = "its first page is not as this program writes it"
 
-// Kept word for word by SQLite, and compared word for word at every start.
+// SQLite keeps this text as it is, comments included, and every start compares it.
 const SCHEMA = `CREATE TABLE record (
   -- A cosigner secrets file. Do not change anything here: each change is detected and stops the node.
   id BLOB PRIMARY KEY, -- HMAC-SHA256 of the record's kind and name; 32 zero bytes for the clear header
@@ -27,7 +27,7 @@ const SCHEMA = `CREATE TABLE record (
   box BLOB NOT NULL -- ciphertext; the header: argon2id parameters, salt and the wrapped data key
 ) STRICT, WITHOUT ROWID`
 
-/** In an empty file. */
+/** Defines table and format in an empty database. */
 export function defineTable(db: Database): void {
   db.run(`PRAGMA page_size = ${PAGE}`)
   db.run(`PRAGMA application_id = ${APPLICATION_ID}`)
@@ -35,18 +35,18 @@ export function defineTable(db: Database): void {
   db.run(SCHEMA)
 }
 
-/** Before SQLite sees the file: is it there, and is it one of ours? */
+/** Checks the header before SQLite opens the file. Throws E-STO-006 or -032 for another format, and what formatOf throws. */
 export function checkHead(path: string, readOnly: boolean): void {
   const format = formatOf(path)
   if (format > FORMAT || format < OLDEST_READ) {
     throw new CosignerError("E-STO-006", { path, format, supported: FORMAT })
   }
   if (format < FORMAT && !readOnly) throw new CosignerError("E-STO-032", { path, format, wanted: FORMAT })
-  // Now, because SQLite would act on them.
+  // Before SQLite opens the file, because it would act on these fields.
   if (!constantsAsWritten(readHead(path))) throw damage(path, FIRST_PAGE)
 }
 
-/** The format of a file of ours, whatever its version. Throws E-STO-002, -005, -007 and -033. */
+/** The format of a secrets file of any version. Throws E-STO-002 or -033 if there is none, E-STO-005 if it is another file, E-STO-007. */
 export function formatOf(path: string): number {
   if (!existsSync(path)) {
     throw new CosignerError(existsSync(rollbackGuardPath(path)) ? "E-STO-033" : "E-STO-002", { path })
@@ -64,7 +64,7 @@ export function formatOf(path: string): number {
   return head.readUInt32BE(60)
 }
 
-/** After SQLite has settled what a crash cut off. */
+/** Checks table and first page, after SQLite has finished or undone what a crash cut off. Throws E-STO-007 and -008. */
 export function checkTable(path: string, fd: number, db: Database): void {
   const table = db.query<{ sql: string }, []>("SELECT sql FROM sqlite_schema").get()
   if (table?.sql !== SCHEMA) throw damage(path, "its table is not the one this program makes")
@@ -75,7 +75,7 @@ export function checkTable(path: string, fd: number, db: Database): void {
   if (fstatSync(fd).size !== PAGE * page.readUInt32BE(28)) throw damage(path, "its length is not the one it names")
 }
 
-/** The fields of the SQLite file header that never change here; the offsets are those of its file format document. */
+/** True if the constant fields of the SQLite file header have our values. Offsets: sqlite.org/fileformat2.html, 1.3. */
 function constantsAsWritten(head: Buffer): boolean {
   const unused = [48, 52, 64, 72, 76, 80, 84, 88]
   return (
@@ -89,8 +89,8 @@ function constantsAsWritten(head: Buffer): boolean {
 }
 
 /**
- * The first page holds the schema's one row, never rewritten: between its pointer and its text there is nothing but zeros.
- * A second row (a trigger, a view) would have its pointer there.
+ * True if the first page holds one schema row only. That row is never rewritten, so only zeros are between the cell pointer array and the
+ * row. A second row (a trigger, a view) would have its pointer there.
  */
 function firstPageAsWritten(page: Buffer): boolean {
   const textAt = page.readUInt16BE(105)

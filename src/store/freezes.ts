@@ -1,6 +1,6 @@
 /**
- * The freezes of this node and of its groups (tasks/freeze.ts): in force before they are on the disk, and only lifted once that is
- * on the disk. A freeze is never made shorter by another one; whoever may freeze may not thereby unfreeze.
+ * The freezes of this node and of its groups (tasks/freeze.ts). A freeze is in force before it is durable; it is lifted only once the
+ * lifting is durable. A second freeze never shortens the first: the right to freeze is not the right to unfreeze.
  */
 import { utf8 } from "../bytes.ts"
 import * as c from "../codec.ts"
@@ -11,10 +11,10 @@ import type { AuditLog } from "./auditLog.ts"
 import type { Outbox } from "./outbox.ts"
 import { kind, type RecordKind } from "./records.ts"
 import type { ServiceTime } from "./serviceTime.ts"
-import { restored } from "./transaction.ts"
+import { putBack } from "./transaction.ts"
 import type { RecordVault } from "./vault.ts"
 
-/** Of the node (its group id is empty) or of one group. */
+/** A freeze of one group, or of the whole node if its group id is empty. */
 export const FREEZE: RecordKind<Freeze> = kind<Freeze>(
   50,
   "freeze",
@@ -42,7 +42,7 @@ export class Freezes implements FreezePort {
   readonly #served: ServiceTime
   readonly #audit: AuditLog
   readonly #byGroup: Map<string, Freeze> = new Map()
-  /** Groups whose freeze is in force and not on the disk. */
+  /** Groups whose freeze is in force but could not be written yet. */
   readonly #unrecorded: Set<string> = new Set()
 
   constructor(vault: RecordVault, outbox: Outbox, served: ServiceTime, audit: AuditLog) {
@@ -63,14 +63,14 @@ export class Freezes implements FreezePort {
     return frozen === undefined ? undefined : this.#byGroup.get(frozen)
   }
 
-  /** The node's own first, then by group id. */
+  /** The node's own freeze first, then by group id. */
   list(): readonly Freeze[] {
     return [...this.#byGroup.values()].sort((a, b) => (a.groupId < b.groupId ? -1 : 1))
   }
 
   /**
-   * In force when this returns, and durable. Throws E-FRZ-002 where it could not be recorded: it is in force all the same, until
-   * this process ends. `events` are asked for only where it changes anything.
+   * Freezes; in force and durable when this returns. Throws E-FRZ-002 if it could not be recorded: it is in force all the same, until
+   * this process ends. `events` is called only if the freeze changes anything.
    */
   freeze(asked: FreezeAsked, nowMs: number, events: (freeze: Freeze) => readonly OutboxEvent[] = () => []): Freeze {
     const before = this.#byGroup.get(asked.groupId)
@@ -96,7 +96,7 @@ export class Freezes implements FreezePort {
     return freeze
   }
 
-  /** Lifts these, durably, before it returns. `by`: who lifts them, or `time`. */
+  /** Lifts the freezes of these groups; durable when it returns. `by` is who lifts them, or `time` when they have ended. */
   lift(
     groupIds: readonly string[],
     by: string,
@@ -112,7 +112,7 @@ export class Freezes implements FreezePort {
         this.#audit.append(tx, nowMs, { kind: "unfreeze", facts })
         tx.remember(
           () => void this.#byGroup.delete(freeze.groupId),
-          () => restored(this.#byGroup, freeze.groupId, freeze),
+          () => putBack(this.#byGroup, freeze.groupId, freeze),
         )
       }
       this.#outbox.enqueue(tx, events(lifted))
@@ -120,7 +120,7 @@ export class Freezes implements FreezePort {
     return lifted
   }
 
-  /** Those whose time has passed, by the wall clock and in service. */
+  /** The freezes that have ended by both clocks: the wall clock and the time in service. */
   ended(nowMs: number): readonly Freeze[] {
     return this.list().filter(({ end }) => end !== undefined && hasEnded(end, nowMs, this.#served.ms))
   }
@@ -130,7 +130,7 @@ export class Freezes implements FreezePort {
   }
 }
 
-/** Of two ends the later, by each clock; no end is the latest. */
+/** The later of two ends, by each clock separately. No end (undefined) is later than any. */
 function later(before: Freeze | undefined, next: WaitEnd | undefined): WaitEnd | undefined {
   if (before === undefined) return next
   if (before.end === undefined || next === undefined) return undefined

@@ -1,15 +1,18 @@
 /**
- * Between the node that commits and whoever copies its file: an operating-system lock on `<file>.gate`. A copier shares it for the
- * seconds of its copy, the node takes it alone for each commit; so no commit falls into a copy. A copier that hangs costs the node one
- * wait: then the node commits all the same, and does not wait again until that copier is gone. The copier notices (privateCopy.ts).
- * The lock goes with its process. It is no protection against anybody: who copies without it has a copy that is whole, or one that
- * is refused when it is opened (scan.ts).
+ * Keeps the commits of a node and the copies of other processes apart: an operating-system lock on `<file>.gate`. A copier takes it shared
+ * for the duration of its copy, and the node takes it exclusively for each commit. If a copier hangs, the node waits once for BUSY_MS, then
+ * commits anyway, and does not wait again until that copier is gone. The copier detects such a commit and copies again (privateCopy.ts).
+ * The lock ends with the process that holds it.
+ *
+ * The gate prevents useless copies; it is not what makes them safe. A copy made without it (cp, a snapshot of the disk) may mix the pages
+ * of two commits. Opening such a copy fails, because the root record authenticates the exact set of records (scan.ts): a copy that opens
+ * is the complete state after one commit.
  */
 import { Database } from "bun:sqlite"
 import { chmodSync, realpathSync } from "node:fs"
 import { isBusy, sqliteCode } from "./faults.ts"
 
-/** How long a commit waits for a copy, and a copy for a commit. */
+/** How long a commit waits for a copy to end, and a copy for a commit. */
 export const BUSY_MS = 5_000
 
 const NOTHING: Disposable = { [Symbol.dispose]() {} }
@@ -17,18 +20,18 @@ const NOTHING: Disposable = { [Symbol.dispose]() {} }
 export class CopyGate implements Disposable {
   readonly #db: Database
   readonly #waitMs: number
-  /** The last wait was in vain. */
+  /** The last wait timed out: do not wait again until that copier is gone. */
   #isGivenUp = false
 
   private constructor(db: Database, waitMs: number) {
     this.#db = db
     this.#waitMs = waitMs
     this.#waitFor(waitMs)
-    // nothing is ever written: no journal file is to be made for it
+    // Nothing is ever written to the gate, so it needs no journal file.
     db.run("PRAGMA journal_mode = MEMORY")
   }
 
-  /** For the node, which may make the file. */
+  /** The gate for the node; makes the file if there is none. */
   static ofWriter(path: string, waitMs = BUSY_MS): CopyGate {
     const gate = gateOf(path)
     const db = new Database(gate, { create: true, readwrite: true })
@@ -37,7 +40,7 @@ export class CopyGate implements Disposable {
     return new CopyGate(db, waitMs)
   }
 
-  /** For whoever copies. Undefined where there is none: no node of today has ever run there. */
+  /** The gate for a copier; undefined if it cannot be opened, as when no release that has a gate ever opened the database. */
   static ofReader(path: string, waitMs = BUSY_MS): CopyGate | undefined {
     try {
       return new CopyGate(new Database(gateOf(path), { readonly: true }), waitMs)
@@ -47,7 +50,7 @@ export class CopyGate implements Disposable {
     }
   }
 
-  /** Nobody copies until it is disposed, but for one who had not finished when the wait was over. */
+  /** Keeps copies from beginning until it is disposed. Holds nothing back while the node has given up on a copier that hangs. */
   alone(): Disposable {
     try {
       this.#db.run("BEGIN EXCLUSIVE")
@@ -62,12 +65,12 @@ export class CopyGate implements Disposable {
     return this.#held()
   }
 
-  /** No commit until it is disposed, or until the node has waited for too long. Throws SQLITE_BUSY. */
+  /** Keeps commits from beginning until it is disposed, or until the node gives up waiting. Throws SQLITE_BUSY after its own wait. */
   shared(): Disposable {
     this.#db.run("BEGIN")
     const held = this.#held()
     try {
-      // BEGIN alone takes no lock: reading does
+      // BEGIN alone takes no lock; the first read does.
       this.#db.query("SELECT count(*) FROM sqlite_schema").get()
       return held
     } catch (error) {
@@ -89,5 +92,5 @@ export class CopyGate implements Disposable {
   }
 }
 
-/** Beside the file itself, whatever links lead to it. */
+/** Beside the real file, so that all links to it use one gate. */
 const gateOf = (path: string): string => `${realpathSync(path)}.gate`

@@ -1,6 +1,6 @@
 /**
- * The groups: public parts in memory, secret parts sealed until they are opened. Owns the states of threshold.md 6.4; that a
- * certificate is genuine, and when a share may be erased, the caller has checked.
+ * The groups of this node: public parts in memory, secret parts sealed until they are opened. Owns the state machine of threshold.md 6.4.
+ * The caller verifies certificates, and checks the retention condition before it lets a share be erased.
  */
 import { type Bytes, equal, secretEqual, toHex } from "../bytes.ts"
 import { encode } from "../codec.ts"
@@ -38,14 +38,14 @@ export class Groups implements GroupPort {
     })
   }
 
-  /** An epoch that was taken over from a recovery file, and its share, in the caller's transaction. E-STO-022 where anything of the group is here. */
+  /** Stores an epoch imported from a recovery file, in the caller's transaction. Throws E-STO-022 if there is any record of the group. */
   import(tx: StoreTransaction, group: GroupPublic, secret: GroupSecret): void {
     if (this.#ofGroup(group.groupId).length > 0 || group.mode !== "import") throw conflict(group)
     this.#put(tx, group)
     tx.put(GROUP_SECRET, epochName(group.groupId, group.epochId), secret)
   }
 
-  /** The operator says that the old shares of an imported group are destroyed; `statement` is kept with the record. */
+  /** Records the operator's signed statement that the old shares of an imported group are destroyed. Later statements change nothing. */
   confirmImport(groupId: string, epochId: Bytes, statement: Bytes): void {
     const group = this.#expect(groupId, epochId)
     if (group.mode !== "import") throw conflict(group)
@@ -66,8 +66,8 @@ export class Groups implements GroupPort {
     if (group.certificate !== undefined) return group
     const certified: GroupPublic = { ...group, certificate }
     const rivals = this.#ofGroup(groupId).filter((other) => other.certificate !== undefined)
-    // Rank is for epochs of one key. Were it to decide between two keys, whoever kept the acks of an abandoned key
-    // generation could take a key away from its group for ever.
+    // Rank decides between epochs of one key only. If it decided between two keys, somebody who kept the acks of an
+    // abandoned key generation could take a group's key away for ever.
     if (rivals.some((rival) => !isSameKey(rival, group))) {
       throw new CosignerError("E-STO-030", { groupId, epochId: toHex(epochId) })
     }
@@ -76,7 +76,7 @@ export class Groups implements GroupPort {
         return group.status === "ERASED" ? this.#put(tx, certified) : this.#supersede(tx, certified)
       }
       for (const rival of rivals) if (rival.status === "ACTIVE") this.#supersede(tx, rival)
-      // Without a share of it, because it was erased or because this node is no member, the epoch still ends the older ones.
+      // Even if this node has no share of the epoch (erased, or not a member), the epoch ends the older ones.
       return this.#put(tx, group.status === "ERASED" ? certified : { ...certified, status: "ACTIVE" })
     })
   }
@@ -119,8 +119,8 @@ export class Groups implements GroupPort {
   }
 
   /**
-   * SUPERSEDED -> ERASED: the share goes, the public record stays. Also for a PREPARED epoch that a certified one outranks.
-   * The caller has seen the retention condition of threshold.md 6.4 met. E-STO-023 for any other epoch.
+   * Erases the share and keeps the public record: SUPERSEDED -> ERASED, and PREPARED -> ERASED if a certified epoch outranks it. The caller
+   * has checked the retention condition of threshold.md 6.4. Throws E-STO-023 for any other epoch.
    */
   erase(groupId: string, epochId: Bytes): GroupPublic {
     const group = this.#expect(groupId, epochId)
@@ -137,7 +137,7 @@ export class Groups implements GroupPort {
     })
   }
 
-  /** Deletes epochs of DKGs that never got a certificate; no address of theirs was published. Returns how many. */
+  /** Deletes the epochs of DKGs that never got a certificate, so no address of theirs was published. Returns their number. */
   dropUncertifiedKeygen(groupId: string): number {
     const dropped = this.#ofGroup(groupId).filter((group) => group.status === "PREPARED" && group.mode === "keygen")
     this.#vault.transaction((tx) => {
@@ -153,14 +153,14 @@ export class Groups implements GroupPort {
     return dropped.length
   }
 
-  /** Erases all OT state with `peer` in that epoch, in the caller's transaction; nothing to do where there is none. */
+  /** Erases all OT state with `peer` in that epoch, in the caller's transaction. Does nothing if there is none. */
   eraseOt(tx: StoreTransaction, groupId: string, epochId: Bytes, peer: PartyId): void {
     this.#rewriteSecret(tx, groupId, epochId, (pairs) =>
       pairs.map((pair) => (pair.peer === peer ? { ...pair, otAlice: undefined, otBob: undefined } : pair)),
     )
   }
 
-  // Signs no more: OT state and zero seeds go at once, the share is kept until `erase`.
+  /** The epoch signs no more. OT state and zero seeds are erased at once; the share is kept until `erase`. */
   #supersede(tx: StoreTransaction, group: GroupPublic): GroupPublic {
     this.#rewriteSecret(tx, group.groupId, group.epochId, () => [])
     return this.#put(tx, { ...group, status: "SUPERSEDED" })
@@ -208,7 +208,7 @@ export class Groups implements GroupPort {
     return [...(this.#epochs.get(groupId)?.values() ?? [])]
   }
 
-  // A repeated `prepare` is harmless when it says the same; the state that the epoch has reached since is not part of that.
+  /** Throws E-STO-022 unless a repeated `prepare` has the same content. The state reached since then is not compared. */
   #assertSame(known: GroupPublic, group: GroupPublic, secret: GroupSecret): void {
     assertSamePublic(known, group)
     const stored = this.open(known.groupId, known.epochId)

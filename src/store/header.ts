@@ -1,6 +1,6 @@
 /**
- * The one clear record of Secrets.db: how the password becomes a key (argon2id, RFC 9106) and the data key wrapped under it.
- * A new password wraps the same data key again; nothing else is rewritten. Its place in the file is vault.ts's.
+ * The only record of secrets.db in clear: the parameters that turn the password into a key (argon2id, RFC 9106), and the data key wrapped
+ * under that key. A new password wraps the same data key again, and nothing else is rewritten. rows.ts places it in the file.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto"
 import { type Bytes, concat, copy, utf8 } from "../bytes.ts"
@@ -26,13 +26,13 @@ const codec = c.struct<StoreHeader>({
   wrapped: c.fixed(32),
 })
 
-/** Not a secret, and no proof either: it tells a damaged header from a wrong password. */
+/** 32 bytes, not secret and not a MAC: distinguishes a damaged header from a wrong password. The root record authenticates the header. */
 export const headerChecksum = (header: Uint8Array): Bytes => sha256(concat(utf8("cosigner/store/header"), header))
 
 const associated = (kdf: Kdf, salt: Uint8Array): Bytes =>
   concat(utf8("cosigner/store/1/wrap"), c.encode(kdfCodec, kdf), salt)
 
-/** A new header for the 32-byte data key: new salt, new nonce. */
+/** A new header for the 32-byte data key, with a new salt and a new nonce. */
 export function wrapKey(dataKey: Secret, password: Secret, kdf: Kdf): Bytes {
   const salt = copy(randomBytes(32))
   const nonce = copy(randomBytes(12))
@@ -43,7 +43,7 @@ export function wrapKey(dataKey: Secret, password: Secret, kdf: Kdf): Bytes {
   return c.encode(codec, { kdf, salt, nonce, tag: copy(cipher.getAuthTag()), wrapped })
 }
 
-/** The data key; "malformed" when the bytes are no header, or ask for a cost that is not affordable; undefined when the password is not the right one. */
+/** The data key. "malformed" if the bytes are no header or ask for too high a cost; undefined if the password is wrong. */
 export function unwrapKey(bytes: Uint8Array, password: Secret): Secret | "malformed" | undefined {
   const header = parse(bytes)
   if (header === undefined) return "malformed"

@@ -1,6 +1,6 @@
 /**
- * One process per file: an operating-system lock on `<file>.lock`, taken through SQLite because that is the portable way
- * to such a lock here. It dies with the process, so nothing is ever left to clean up; readers of the file need none of it.
+ * At most one writing process per file: an operating-system lock on `<file>.lock`. It is taken through SQLite because the runtime has no
+ * portable call for such a lock. The lock ends with the process, so a crash leaves no stale lock. Readers do not need it.
  */
 import { Database } from "bun:sqlite"
 import { chmodSync, existsSync, readFileSync, realpathSync, statSync } from "node:fs"
@@ -8,7 +8,7 @@ import { basename, dirname, join } from "node:path"
 import { CosignerError } from "../errors.ts"
 import { asFault, isBusy } from "./faults.ts"
 
-/** Takes the lock or throws E-STO-003 with the holder's name; held until disposed. */
+/** Takes the lock and holds it until disposed. Throws E-STO-003 with the holder's name if another process has it, and E-STO-031. */
 export function lockProcess(path: string): Disposable {
   const lockPath = lockPathOf(path)
   let db: Database | undefined
@@ -30,7 +30,7 @@ export function lockProcess(path: string): Disposable {
   return { [Symbol.dispose]: () => held.close() }
 }
 
-/** Beside the file itself, whatever links lead to it: two names of one file must not be two locks. */
+/** Beside the real file: symbolic links to one file must not lead to two locks. */
 function lockPathOf(path: string): string {
   try {
     const file = existsSync(path) ? realpathSync(path) : join(realpathSync(dirname(path)), basename(path))
@@ -41,8 +41,8 @@ function lockPathOf(path: string): string {
 }
 
 /**
- * The lock is beside a name, and a file may have several. Whoever comes second sees both names, whichever it came by; so the
- * second one is refused, and a node is on its own as long as the file has one name only.
+ * Throws E-STO-031 for a file with more than one hard link. Each link would have a lock of its own, so two processes could write to one
+ * file. The link count is the same under every name, so the check works from each of them.
  */
 function requireOneName(path: string): void {
   if (!existsSync(path)) return
@@ -50,7 +50,7 @@ function requireOneName(path: string): void {
   if (nlink > 1) throw new CosignerError("E-STO-031", { path, names: nlink })
 }
 
-/** Linux names the holder itself; elsewhere the person at the keyboard has to ask. */
+/** The process that holds the lock. Linux lists it in /proc/locks; elsewhere the answer is a command that finds it. */
 function holderOf(lockPath: string): string {
   try {
     const { ino } = statSync(lockPath)
@@ -60,7 +60,7 @@ function holderOf(lockPath: string): string {
       if (pid !== undefined && Number(pid) > 0 && device?.endsWith(`:${ino}`)) return describeProcess(Number(pid))
     }
   } catch {
-    // No such table on this system.
+    // There is no /proc/locks on this system.
   }
   return `another process (find it with: lsof ${lockPath})`
 }

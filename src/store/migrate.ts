@@ -1,8 +1,7 @@
 /**
- * From an older format of the file to this program's: which steps are due, a copy for safety, and all steps in one
- * transaction. None needs the password: what is sealed stays sealed.
+ * Migrates a file of an older format to the format of this version: plans the steps, makes a safety copy, and runs all steps in one
+ * transaction. No step needs the password, because sealed records stay as they are.
  */
-
 import type { Database } from "bun:sqlite"
 import { existsSync, rmSync } from "node:fs"
 import { CosignerError } from "../errors.ts"
@@ -13,7 +12,7 @@ import { SecretsFile } from "./file.ts"
 import { FORMAT, formatOf } from "./fileFormat.ts"
 import { lockProcess } from "./lock.ts"
 
-/** From one format to the next. Runs inside the one transaction of all steps. */
+/** One step, from one format to the next. All steps run in one transaction. */
 interface Migration {
   readonly from: number
   readonly what: string
@@ -24,13 +23,13 @@ const MIGRATIONS: readonly Migration[] = [
   {
     from: 1,
     what: "records written from now on are sealed under a subkey of their kind and epoch; older ones stay readable",
-    // the number alone: whoever does not know it must not write to the file any more
+    // Only the format number changes: a version that does not know it must not write to the file any more.
     run: () => {},
   },
   {
     from: 2,
     what: "what the node decides is also written to a log for auditors, which begins now",
-    // the number alone: a release that knows no such log would leave gaps in it
+    // Only the format number changes: a version without such a log would leave gaps in it.
     run: () => {},
   },
 ]
@@ -38,11 +37,11 @@ const MIGRATIONS: readonly Migration[] = [
 interface MigrationPlan {
   readonly format: number
   readonly target: number
-  /** In their order; empty when there is nothing to do. */
+  /** In the order in which they run; empty if there is nothing to do. */
   readonly steps: readonly Migration[]
 }
 
-/** Throws E-STO-002 and -005 for no file of ours, E-STO-006 for one of a later version: there is no way back. */
+/** Throws E-STO-002 and -005 if it is no secrets file, and E-STO-006 for a file of a later version: there is no migration back. */
 export function planMigration(path: string, target = FORMAT, known = MIGRATIONS): MigrationPlan {
   const format = formatOf(path)
   if (format > target) throw new CosignerError("E-STO-006", { path, format, supported: target })
@@ -54,7 +53,7 @@ export function planMigration(path: string, target = FORMAT, known = MIGRATIONS)
   return { format, target, steps }
 }
 
-/** Brings the file to this program's format if it is older; returns what was done, and the safety copy. */
+/** Migrates the file if its format is older. Returns the old format and the path of the safety copy; undefined if nothing was to do. */
 export function migrateIfDue(
   path: string,
   nowMs: number,
@@ -63,7 +62,7 @@ export function migrateIfDue(
   return plan.steps.length === 0 ? undefined : { from: plan.format, copy: migrate(path, plan, nowMs) }
 }
 
-/** Carries the plan out; returns the path of the safety copy. The node must not run: E-STO-003. */
+/** Carries out the plan. Returns the path of the safety copy. Throws E-STO-003 while the node runs. */
 export function migrate(path: string, { format, target, steps }: MigrationPlan, nowMs: number): string {
   const safety = freeName(`${path}.format${format}-${new Date(nowMs).toISOString().replace(/[-:]|\.\d+/g, "")}`)
   try {
@@ -84,7 +83,7 @@ export function migrate(path: string, { format, target, steps }: MigrationPlan, 
   }
 }
 
-/** A migration that was killed behind its copy leaves that, and the next one may come in the same second. */
+/** A name that is not taken: a killed migration may have left its safety copy with the same second in its name. */
 function freeName(wanted: string): string {
   for (let nth = 1; ; nth++) {
     const name = nth === 1 ? wanted : `${wanted}-${nth}`
@@ -92,6 +91,7 @@ function freeName(wanted: string): string {
   }
 }
 
+/** Makes the safety copy; it has its name only when it is complete and durable. */
 function keepCopy(path: string, safety: string): void {
   const draft = `${safety}.new`
   rmSync(draft, { force: true })

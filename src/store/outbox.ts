@@ -1,6 +1,6 @@
 /**
- * Events for the customer's event servers. Each is written in the transaction of the state that it reports, and stays until
- * every server it is meant for has it. Sending, intervals and budgets are events/'s.
+ * The events for the customer's event servers. An event is written in the transaction of the state change that it reports, and stays until
+ * every server that subscribes to its type has it or is given up. events/ owns sending, intervals and retry budgets.
  */
 import { type Bytes, u64be } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
@@ -15,18 +15,18 @@ interface Subscriber {
   readonly eventTypes: readonly string[]
 }
 
-/** What the sender has to send next to one server. */
+/** The next event to send to one server. */
 interface StoredOutboxItem {
-  /** Names the event towards the outbox. */
+  /** Identifies the event in the calls of this class. */
   readonly seq: number
   readonly event: OutboxEvent
-  /** Tries so far. */
+  /** Attempts so far. */
   readonly attempts: number
-  /** Of the last try; 0 before the first. */
+  /** Time of the last attempt, ms since 1970; 0 before the first. */
   readonly lastMs: number
 }
 
-/** An event that a server never took. */
+/** An event whose delivery to a server was given up. */
 export type DeadLetter = Omit<StoredOutboxItem, "seq"> & { readonly server: string }
 
 interface Backlog {
@@ -36,7 +36,7 @@ interface Backlog {
 }
 
 interface Queue {
-  /** Both ascending, as sets keep the order in which events were added. */
+  /** Sequence numbers; both sets are in the order in which events were added. */
   readonly pending: Set<number>
   readonly failed: Set<number>
 }
@@ -57,17 +57,20 @@ export class Outbox {
     for (const { seq, deliveries } of [...found].sort((a, b) => a.seq - b.seq)) this.#remember(seq, deliveries)
   }
 
-  /** Who gets events from now on, and of which types. Before the first call events are not kept for anybody. */
+  /** Sets the servers that get new events, and the types that each gets. Before the first call no event is kept. */
   subscribe(subscribers: readonly Subscriber[]): void {
     this.#subscribers = subscribers
   }
 
-  /** Calls `listener` for each new event, perhaps before its commit. In the next turn of the event loop the event is on the disk, or was undone. One listener. */
+  /**
+   * Sets the one listener, which is called for each new event. The call may come before the commit. In the next turn of the event loop
+   * the event is durable or undone.
+   */
   whenQueued(listener: () => void): void {
     this.#onQueued = listener
   }
 
-  /** The oldest event after `after` (0: of all) that `server` is still to get. */
+  /** The oldest event with a number above `after` that `server` has not got yet. */
   next(server: string, after = 0): StoredOutboxItem | undefined {
     const seq = this.#queues
       .get(server)
@@ -79,22 +82,22 @@ export class Outbox {
     return { seq, event, attempts: delivery?.attempts ?? 0, lastMs: delivery?.lastMs ?? 0 }
   }
 
-  /** A try was made, or is about to be. */
+  /** Records an attempt that was made or is about to be made. */
   attempted(server: string, seq: number, nowMs: number): void {
     this.#update(server, seq, (delivery) => ({ ...delivery, attempts: delivery.attempts + 1, lastMs: nowMs }))
   }
 
-  /** The server has it. The event goes when no other server waits for it. */
+  /** Records that the server has the event. The event is deleted when no other server waits for it. */
   delivered(server: string, seq: number): void {
     this.#update(server, seq, () => undefined)
   }
 
-  /** The budget is spent: kept as failed, and the next event has its turn. */
+  /** Marks the delivery as failed, because its retry budget is spent. The event is kept, and the next one is sent. */
   failed(server: string, seq: number): void {
     this.#update(server, seq, (delivery) => ({ ...delivery, state: "failed" }))
   }
 
-  /** Events whose tries are spent, of each server the newest `most`, oldest first; also of servers that are no longer configured. */
+  /** The newest `most` failed events of each server, oldest first. Includes servers that are no longer configured. */
   deadLetters(most: number): readonly DeadLetter[] {
     return [...this.#queues].flatMap(([server, { failed }]) =>
       [...failed].slice(-most).map((seq) => {
@@ -105,14 +108,14 @@ export class Outbox {
     )
   }
 
-  /** Per server, also for servers that are no longer configured. */
+  /** Pending and failed events for each server that has any. Includes servers that are no longer configured. */
   backlog(): readonly Backlog[] {
     return [...this.#queues]
       .map(([server, { pending, failed }]) => ({ server, pending: pending.size, failed: failed.size }))
       .filter(({ pending, failed }) => pending + failed > 0)
   }
 
-  /** Gives up what a server has not got, because it is no longer configured or an operator says so. Returns how many. */
+  /** Gives up all deliveries to a server, because it is no longer configured or the operator says so. Returns their number. */
   drop(server: string): number {
     const queue = this.#queues.get(server)
     if (queue === undefined) return 0
@@ -124,8 +127,8 @@ export class Outbox {
   }
 
   /**
-   * Gives up up to `limit` deliveries, of events from before that moment, that nobody tries any more: their tries are spent,
-   * or their server is no longer configured. Returns how many; repeat until 0.
+   * Gives up at most `limit` deliveries that nobody attempts any more (they failed, or their server is no longer configured) of events
+   * older than that moment. Returns their number; call again until it is 0.
    */
   prune(createdBeforeMs: number, limit = 1000): number {
     const old = [...this.#queues]
@@ -144,7 +147,7 @@ export class Outbox {
     return this.#subscribers.some((subscriber) => subscriber.server === server)
   }
 
-  /** Of events in the order in which they were added. */
+  /** The first events that are older than `beforeMs`, at most `limit`. `seqs` is in the order in which they were added. */
   #oldest(seqs: ReadonlySet<number>, beforeMs: number, limit: number): readonly number[] {
     const found: number[] = []
     for (const seq of seqs) {
@@ -154,7 +157,7 @@ export class Outbox {
     return found
   }
 
-  /** Adds events in the caller's transaction, at most once in each. */
+  /** Adds events in the caller's transaction. Call it at most once in each transaction, because it numbers them from the last commit. */
   enqueue(tx: StoreTransaction, events: readonly OutboxEvent[]): void {
     let seq = this.#lastSeq
     for (const event of events) {

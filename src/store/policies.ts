@@ -1,6 +1,7 @@
 /**
- * The policy bundle that this node has adopted (bundle.md 2.3): which version is in force, which waits and until when, and which came
- * before. Owns that a version only rises and that a wait is shortened by nothing; whether a bundle is the owners' is its caller's.
+ * The policy bundle that this node has adopted (bundle.md 2.3): the version in force, the version that waits and until when, and the
+ * history. Records the highest version ever taken and when a wait ends. The caller verifies the owners' signatures and that the version
+ * rises.
  */
 import * as c from "../codec.ts"
 import { hasEnded, type WaitEnd } from "../tasks/freeze.ts"
@@ -8,7 +9,7 @@ import type { AuditLog } from "./auditLog.ts"
 import { kind, type RecordKind } from "./records.ts"
 import { NO_NAME } from "./rows.ts"
 import type { ServiceTime } from "./serviceTime.ts"
-import { restored, type StoreTransaction } from "./transaction.ts"
+import { putBack, type StoreTransaction } from "./transaction.ts"
 import type { RecordVault } from "./vault.ts"
 
 export interface AdoptedBundle {
@@ -16,14 +17,14 @@ export interface AdoptedBundle {
   /** SHA-256 of the document, hex. */
   readonly digest: string
   readonly document: string
-  /** Who signed it. */
+  /** The owners who signed it. */
   readonly owners: readonly string[]
 }
 
 interface WaitingBundle extends AdoptedBundle {
   readonly sinceMs: number
   readonly end: WaitEnd
-  /** By the host alone, because owners lost their keys. */
+  /** The host alone proposed it, because owners have lost their keys. */
   readonly isRecovery: boolean
 }
 
@@ -35,18 +36,18 @@ export interface PolicyStep {
   readonly digest: string
   readonly fate: (typeof FATES)[number]
   readonly atMs: number
-  /** Whose word it was. */
+  /** Who decided it: owners, or `host`. */
   readonly by: readonly string[]
 }
 
 export interface PolicyRecord {
   readonly active: AdoptedBundle
   readonly waiting: WaitingBundle | undefined
-  /** The highest that was ever taken, vetoed ones included: the next one is above it. */
+  /** The highest version ever taken, vetoed ones included. The next version must be above it. */
   readonly highest: number
-  /** The node follows bundles no more; `active` was the last. */
+  /** The node does not follow bundles any more; `active` was the last. */
   readonly hasLeft: boolean
-  /** The newest, in the order in which they came. */
+  /** The newest KEPT_STEPS steps, oldest first. */
   readonly history: readonly PolicyStep[]
 }
 
@@ -98,17 +99,17 @@ export class Policies {
     this.#kept.set("policy", record)
   }
 
-  /** Undefined: none was ever adopted. */
+  /** Undefined if no bundle was ever adopted. */
   get record(): PolicyRecord | undefined {
     return this.#kept.get("policy")
   }
 
-  /** The bundle that this node follows; undefined where it follows none. */
+  /** The record of the bundle that this node follows; undefined if it follows none. */
   get followed(): PolicyRecord | undefined {
     return this.record?.hasLeft === false ? this.record : undefined
   }
 
-  /** In force from now on; what waited gives way to it. */
+  /** Puts a bundle in force at once. A bundle that waited is dropped. */
   adopt(next: AdoptedBundle, nowMs: number): void {
     this.#put(nowMs, next, "in force", next.owners, (before) => ({
       active: next,
@@ -118,7 +119,7 @@ export class Policies {
     }))
   }
 
-  /** In force once both clocks have passed the delay. A wait that has begun for another version gives way. */
+  /** Lets a bundle wait; `ripen` puts it in force once both clocks have passed the delay. A bundle that waited before is dropped. */
   wait(next: AdoptedBundle, delayMs: number, isRecovery: boolean, nowMs: number): WaitingBundle {
     const end = { atMs: nowMs + delayMs, servedMs: this.#served.ms + delayMs }
     const waiting: WaitingBundle = { ...next, sinceMs: nowMs, end, isRecovery }
@@ -130,7 +131,7 @@ export class Policies {
     return waiting
   }
 
-  /** What waits is dropped for good; its version does not come again. */
+  /** Drops the bundle that waits. Its version cannot come again. Returns it; undefined if none waited. */
   veto(owner: string, nowMs: number): WaitingBundle | undefined {
     const waiting = this.followed?.waiting
     if (waiting === undefined) return undefined
@@ -138,7 +139,7 @@ export class Policies {
     return waiting
   }
 
-  /** Puts what has waited long enough in force; true if something did. `leaves`: the node follows bundles no more. */
+  /** Puts the waiting bundle in force if its wait has ended; true if it did. `leaves`: whether the node stops following bundles then. */
   ripen(nowMs: number, leaves: (waiting: WaitingBundle) => boolean): boolean {
     const waiting = this.followed?.waiting
     if (waiting === undefined || !hasEnded(waiting.end, nowMs, this.#served.ms)) return false
@@ -185,12 +186,12 @@ export class Policies {
     this.#audit.append(tx, nowMs, { kind: "policy", facts })
     tx.remember(
       () => this.restore(record),
-      () => restored(this.#kept, "policy", before),
+      () => putBack(this.#kept, "policy", before),
     )
   }
 }
 
-/** Before the first; a change of it replaces all of it but the history. */
+/** The record before the first bundle. Whoever changes it sets every field but the history. */
 const NOTHING: PolicyRecord = {
   active: { version: 0, digest: "", document: "", owners: [] },
   waiting: undefined,

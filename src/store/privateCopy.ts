@@ -1,6 +1,6 @@
 /**
- * What a reader reads: a copy of its own, taken between two commits of a node that may be at work on the file. So it sees one moment
- * for as long as it likes, and holds up a commit for no longer than the copy takes.
+ * Readers work on a private copy of the file, taken between two commits of a node that may be running. So a reader has a stable view for
+ * as long as it needs, and delays a commit only for the duration of the copy.
  */
 import { Database } from "bun:sqlite"
 import {
@@ -24,30 +24,33 @@ import { connect, pageCount, unreserve } from "./connection.ts"
 import { isBusy, readHead } from "./faults.ts"
 import { BUSY_MS, CopyGate } from "./gate.ts"
 
-/** Begins the name of a folder that no living process has needed for an hour, if it is that old. */
+/** Name prefix of a folder with a copy in the making. A process needs such a folder for seconds, so one that is an hour old is stale. */
 export const MAKING = ".cosigner-making-"
 
-/** Never overwrites; shares the blocks where the file system can. */
+/** Flags for copyFile: never overwrite; share blocks (reflink) if the file system can. */
 export const COPY: number = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE
 
 const STALE_MS = 60 * 60 * 1000
 
-/** What SQLite may have beside a file: the log, and a release's before it a rollback journal. */
+/** The files that SQLite may keep beside the database: the write-ahead log, and the rollback journal of earlier releases. */
 const BESIDE = ["-wal", "-journal"]
 
 const MOST_TRIES = 3
 
-/** The byte of the header that says so. */
+/** Value of byte 18 of SQLite's header (write version) in rollback-journal mode, which a file at rest has. */
 const AT_REST = 1
 
-/** No room, or not ours to write: another folder may do. */
+/** Errors after which another folder may work: no space, or no permission to write. */
 const ELSEWHERE = /^(?:ENOSPC|EDQUOT|EROFS|EACCES|EPERM)$/
 
 interface PrivateCopy extends Disposable {
   readonly path: string
 }
 
-/** Beside the file, or where that cannot be in the system's folder for temporary files (TMPDIR). Dispose it; a database that is open stays readable. */
+/**
+ * Makes a copy beside the file, or in TMPDIR if that is impossible. Disposing it removes the copy; a database that was opened from it stays
+ * readable. Throws E-STO-034.
+ */
 export function privateCopy(path: string): PrivateCopy {
   try {
     return copyIn(dirname(path), path)
@@ -58,8 +61,8 @@ export function privateCopy(path: string): PrivateCopy {
 }
 
 /**
- * Removes copies that readers of this user were killed in. A reader has its copy within seconds, so an old one is left over. What
- * cannot be removed stays: nobody's work depends on it. Returns whether there is one that may be in work.
+ * Removes the stale copies that killed readers of this user left in the folder. A copy takes seconds, so an old one is stale. A copy that
+ * cannot be removed stays, and nothing depends on its removal. Returns true if a younger copy exists, which a process may still be using.
  */
 export function clearStaleCopies(folder: string, nowMs: number): boolean {
   const uid = process.getuid?.()
@@ -73,7 +76,7 @@ export function clearStaleCopies(folder: string, nowMs: number): boolean {
       else isAnyInWork = true
     }
   } catch {
-    // A folder that may not be listed, or is gone by now.
+    // The folder may not be listed, or does not exist any more.
   }
   return isAnyInWork
 }
@@ -91,7 +94,10 @@ function copyIn(folder: string, path: string): PrivateCopy {
   }
 }
 
-/** The file with what a crash may have left beside it, which is settled in the copy: the original is not touched. Throws E-STO-034. */
+/**
+ * Copies the file and what a crash may have left beside it, and finishes or undoes the interrupted commit in the copy. Does not change the
+ * original. Throws E-STO-034 if the file was written to during each of MOST_TRIES copies.
+ */
 export function copyWhole(path: string, to: string): void {
   const file = realpathSync(path)
   using gate = CopyGate.ofReader(file)
@@ -102,7 +108,7 @@ export function copyWhole(path: string, to: string): void {
   settle(to)
 }
 
-/** False: somebody wrote to the file meanwhile, as a node does that has waited long enough. */
+/** False if the file was written to during the copy: a node commits anyway after it has waited long enough (gate.ts). */
 function copyOnce(file: string, to: string, gate: CopyGate | undefined): boolean {
   using _shared = gate?.shared()
   using _held = againstEarlierRelease(file)
@@ -119,7 +125,10 @@ const lastWriteOf = (file: string): string => {
   return `${ino} ${size} ${mtimeNs}`
 }
 
-/** A node of an earlier release knows no gate: it waits for SQLite's own readers. Nothing where nobody commits in that way. */
+/**
+ * Holds SQLite's read lock against a node of an earlier release, which does not know the gate and commits in rollback-journal mode. A
+ * file in WAL mode belongs to a node that knows the gate, so nothing is locked then.
+ */
 function againstEarlierRelease(path: string): Disposable {
   const db = new Database(path, { readonly: true })
   const held = { [Symbol.dispose]: () => db.close() }
@@ -129,13 +138,13 @@ function againstEarlierRelease(path: string): Disposable {
     db.run("BEGIN")
     db.query("SELECT count(*) FROM sqlite_schema").get()
   } catch (error) {
-    // A commit that a crash cut off, which nobody may undo here: nobody commits either.
+    // A crash cut off a commit, and a reader may not undo it. Then no node is running that could commit.
     if (isBusy(error)) throw error
   }
   return held
 }
 
-/** Makes a copy stand alone, as a file at rest does. */
+/** Finishes or undoes an interrupted commit in a copy, so that the copy is complete without the files beside it. */
 export function settle(path: string): void {
   const fd = openSync(path, "r+")
   try {

@@ -1,6 +1,6 @@
 /**
- * The journal as tasks use it: each step resolves when it is on the disk, and steps of different tasks share commits. A claim waits
- * for the first step of its task, so that a task costs no commit before it is decided. If a crash loses a claim, WaaS sends the task again.
+ * The journal as running tasks use it. Each step resolves when it is durable, and steps of different tasks share commits. A claim waits
+ * for the first step of its task, so a task costs no commit before it is decided. If a crash loses a claim, WaaS sends the task again.
  */
 import type { Bytes } from "../bytes.ts"
 import type { PartyId } from "../keys/party.ts"
@@ -9,21 +9,22 @@ import type { Claim, Finish, OutboxEvent, SessionRow, TaskPort, TaskRecord } fro
 import type { CommitQueue } from "./commitQueue.ts"
 import { type ClaimedTask, claimedRecord, type Tasks } from "./tasks.ts"
 
-/** A claim whose task has no step by then is written with its event in a commit of its own. */
+/** A claim is written, with its event, after this time at the latest. */
 const CLAIM_MS = 250
-/** A task at work takes its next step by then. */
+/** A task counts as at work for this time after its last step. */
 const AT_WORK_MS = 2_000
-/** How long the note that WaaS has an outcome may wait. If a crash loses the note, the node reports the outcome once more. */
+/** How long the record that WaaS has an outcome may wait. If a crash loses it, the node reports the outcome once more. */
 const DELIVERED_MS = 2_000
 
 export class QueuedTasks implements TaskPort {
   readonly #tasks: Tasks
   readonly #queue: CommitQueue
-  /** Claims that are not on the disk yet. */
+  /** Claims that are not durable yet. */
   readonly #unwritten: Map<string, ClaimedTask> = new Map()
 
+  /** What undecided tasks wait for, in words for people; by task id. */
   readonly #waits: Map<string, string> = new Map()
-  /** Tasks that have not ended, by when they took their last step; the oldest first. */
+  /** When each unfinished task took its last step, by the monotonic clock; the oldest first. */
   readonly #steps: Map<string, number> = new Map()
 
   constructor(tasks: Tasks, queue: CommitQueue) {
@@ -31,7 +32,7 @@ export class QueuedTasks implements TaskPort {
     this.#queue = queue
   }
 
-  /** Tasks whose next step comes soon; not those that wait for people, or for a node that is away. */
+  /** The number of tasks whose next step is expected soon. Tasks that wait for people or for an absent node drop out by time. */
   get atWork(): number {
     const sinceMs = performance.now() - AT_WORK_MS
     for (const [taskId, atMs] of this.#steps) {
@@ -138,7 +139,7 @@ export class QueuedTasks implements TaskPort {
     return result
   }
 
-  /** Inside a commit. */
+  /** Writes the claim if it is not durable yet. Runs inside a commit. */
   #write(taskId: string): void {
     const claim = this.#unwritten.get(taskId)
     if (claim !== undefined && !this.#tasks.has(taskId)) this.#tasks.claim(claim)

@@ -1,8 +1,7 @@
 /**
- * Which kinds of record Secrets.db holds, and the layout of each. A kind's number and version are bound into the seal
- * of every record; a change of layout is a new version. Pure; sealing is seal.ts's, meaning is the repositories'.
+ * The kinds of record in secrets.db and their layouts. The seal of a record authenticates the number and the version of its kind. A changed
+ * layout is a new version. No I/O here: seal.ts seals, and the repositories give records their meaning.
  */
-
 import { type Bytes, concat, utf8 } from "../bytes.ts"
 import * as c from "../codec.ts"
 import type { GroupPublic, GroupSecret } from "../keys/group.ts"
@@ -18,17 +17,17 @@ import type { TaskOutcome } from "../wire/frames.ts"
 import { TASK_TYPES } from "../wire/task.ts"
 
 export interface RecordKind<T> {
-  /** The kind byte, in clear in the file. Never reused for anything else. */
+  /** The kind's number, in clear in the file. A number is never reused. */
   readonly byte: number
   /** For people; nothing depends on it. */
   readonly name: string
   readonly version: number
   readonly codec: c.Codec<T>
-  /** How earlier versions are read, from version 1 on; they are written no more. */
+  /** The codecs of earlier versions, from version 1 on. They are read and never written. */
   readonly earlier: readonly c.Codec<T>[]
 }
 
-/** Each codec is a version; the last is the one that is written. */
+/** Defines a kind. Each codec is one version, from version 1 on; the last one is written. */
 export const kind = <T>(
   byte: number,
   name: string,
@@ -39,7 +38,7 @@ export const kind = <T>(
   return { byte, name, version: versions.length, codec: later.at(-1) ?? first, earlier: versions.slice(0, -1) }
 }
 
-/** The codec of a version of a kind; undefined for one that this binary does not know. */
+/** The codec of a version of a kind; undefined for a version that this program does not know. */
 export const codecOf = <T>(known: RecordKind<T>, version: number): c.Codec<T> | undefined =>
   version === known.version ? known.codec : known.earlier[version - 1]
 
@@ -55,15 +54,15 @@ export const party: c.Codec<PartyId> = c.map(
 
 // ---- the root and the node's own secrets ---------------------------------------------------------------------------
 
-/** What every commit renews: it vouches for the set of all other records (vault.ts). */
+/** The root record, which every commit rewrites. It authenticates the set of all other records (scan.ts). */
 export interface Root {
   /** Commits since the file was made. */
   readonly generation: number
-  /** Records beside the header and the root. */
+  /** Number of records, without header and root. */
   readonly count: number
   /** Multiset hash of those records, a number below 2^512. */
   readonly sum: bigint
-  /** SHA-256 of the header row. */
+  /** headerChecksum of the header. */
   readonly header: Bytes
 }
 
@@ -78,23 +77,25 @@ export const ROOT = kind<Root>(
   "root",
   c.struct<Root>({ generation: c.u64, count: c.u64, sum: u512, header: c.fixed(32) }),
 )
-/** Seed of the node's Ed25519 identity key. */
+/** 32-byte seed of the node's Ed25519 identity key. */
 export const IDENTITY = kind<Secret>(2, "identity", c.secret)
 /** The node-local secret of threshold.md 1.5. */
 export const ENTROPY = kind<Secret>(3, "entropy", c.secret)
+/** Number of starts of the node. */
 export const BOOTS = kind<number>(4, "boots", c.u64)
 /** PKCS#8 DER of the RSA key that signs tokens for callback servers. */
 export const CALLBACK_KEY = kind<Secret>(5, "callback key", c.secret)
+/** PKCS#8 DER of the key that signs for event servers. */
 export const EVENT_KEY = kind<Secret>(6, "event key", c.secret)
-/** Milliseconds since 1970 of the last write that was made only to see whether writing works. */
+/** Time, ms since 1970, of the last write that only tested whether writing works. */
 export const PROBE = kind<number>(14, "probe", c.u64)
 
-/** Counts the decisions to go on from an older copy (a restore, an accepted rollback): the highest one is the node. */
+/** Rises with each decision to continue from an older copy (a restore, an accepted rollback). Of two copies the higher one is the node. */
 export const INCARNATION = kind<number>(20, "lineage", c.u64)
 
 // ---- groups --------------------------------------------------------------------------------------------------------
 
-/** The name of everything that belongs to one epoch: injective, because the group id is preceded by its length. */
+/** The name of records that belong to one epoch. Injective, because the length precedes the group id. */
 export const epochName = (groupId: string, epochId: Uint8Array): Bytes => {
   const group = utf8(groupId)
   return concat(c.encode(c.u32, group.length), group, epochId)
@@ -103,7 +104,7 @@ export const epochName = (groupId: string, epochId: Uint8Array): Bytes => {
 export const peerName = (groupId: string, epochId: Uint8Array, peer: PartyId): Bytes =>
   concat(partyBytes(peer), epochName(groupId, epochId))
 
-// The layout of both parts is the group's own (keys/groupCodec.ts); here each is one field.
+// keys/groupCodec.ts defines the layout of both parts; here each part is one field.
 const whole = <T>(encode: (value: T) => Bytes, parse: (bytes: Uint8Array) => T | undefined): c.Codec<T> => ({
   write(out, value) {
     const encoded = encode(value)
@@ -111,7 +112,7 @@ const whole = <T>(encode: (value: T) => Bytes, parse: (bytes: Uint8Array) => T |
     encoded.fill(0)
   },
   read(from) {
-    // A window, not a copy: the bytes are the caller's to wipe, once.
+    // A view, not a copy, so that the caller's one wipe removes the secret.
     const value = parse(from.view(from.u32()))
     if (value === undefined) throw new c.Malformed("not a group")
     return value
@@ -121,8 +122,8 @@ const whole = <T>(encode: (value: T) => Bytes, parse: (bytes: Uint8Array) => T |
 export const GROUP = kind<GroupPublic>(7, "group", whole(encodeGroupPublic, decodeGroupPublic))
 export const GROUP_SECRET = kind<GroupSecret>(8, "group secret", whole(encodeGroupSecret, decodeGroupSecret))
 /**
- * The same record, read without decoding it: for the thread that signs, so that this one holds no share in clear parts. Of the
- * newest version alone; one day's earlier version is to be read by the kind above and encoded again.
+ * GROUP_SECRET read without decoding: the main thread passes the bytes to a session worker, so it holds no decoded share itself. Reads only
+ * the newest version. When there is a second version, read an earlier one by GROUP_SECRET and encode it again.
  */
 export const ENCODED_GROUP_SECRET: RecordKind<Bytes> = { ...GROUP_SECRET, codec: c.bytes, earlier: [] }
 
@@ -132,13 +133,13 @@ export const BAN = kind<Ban>(
   c.struct<Ban>({ groupId: c.text, epochId: c.bytes, peer: party, reason: c.text, sid: c.bytes, bannedMs: c.u64 }),
 )
 
-/** Checks of one peer that began and were never seen to pass (threshold.md 2.5 rule 9). */
+/** The number of checks of one peer that began and whose verdict this node never saw (threshold.md 2.5 rule 9). */
 export interface UnprovenChecks {
   readonly groupId: string
   readonly epochId: Bytes
   readonly peer: PartyId
   readonly count: number
-  /** The OT state with this peer is gone; only a reshare makes ECDSA with it possible again. */
+  /** The OT state with this peer was erased; only a reshare makes ECDSA with it possible again. */
   readonly disabled: boolean
 }
 
@@ -148,7 +149,7 @@ export const CHECKS = kind<UnprovenChecks>(
   c.struct<UnprovenChecks>({ groupId: c.text, epochId: c.bytes, peer: party, count: c.u32, disabled: c.bool }),
 )
 
-/** ECDSA waits in this epoch until a refresh makes a new one: its OT state is gone, or may have been used since. */
+/** ECDSA is stopped in this epoch until a refresh makes a new one: its OT state is missing, or another copy of the database has used it. */
 export interface AwaitsRefresh {
   readonly groupId: string
   readonly epochId: Bytes
@@ -172,7 +173,7 @@ export interface Checkup {
   readonly groupId: string
   readonly epochId: Bytes
   readonly atMs: number
-  /** Empty: the share opened, belongs to its public share, and signed. Otherwise what was wrong. */
+  /** Empty if the share opened, matched its public share, and signed. Otherwise what was wrong. */
   readonly problem: string
 }
 
@@ -182,22 +183,22 @@ export const CHECKUP = kind<Checkup>(
   c.struct<Checkup>({ groupId: c.text, epochId: c.bytes, atMs: c.u64, problem: c.text }),
 )
 
-/** What is remembered of one peer's misbehaviour (threshold.md 2.4). */
+/** The recorded misbehaviour of one peer (threshold.md 2.4). */
 export interface StrikeRecord {
   readonly peer: PartyId
-  /** Since the last pardon. */
+  /** Strikes since the last pardon. */
   readonly count: number
-  /** Ever. */
+  /** All strikes ever. */
   readonly total: number
-  /** The newest, in the order in which they came. */
+  /** The newest KEPT_STRIKES (strikes.ts), oldest first. */
   readonly strikes: readonly Strike[]
-  /** The newest, in the order in which they came. */
+  /** The newest KEPT_STRIKES, oldest first. */
   readonly pardons: readonly Pardon[]
 }
 
 interface Pardon {
   readonly atMs: number
-  /** How many strikes it lifted. */
+  /** The number of strikes that it lifted. */
   readonly strikes: number
 }
 
@@ -259,21 +260,21 @@ const verdict = c.struct<Verdict>({
   rules: c.list(c.struct<RuleOutcome>({ rule: c.text, outcome: c.oneOf("allow", "deny", "error"), reason: c.text })),
 })
 
-/** A task record and what only the store asks of it. */
+/** A task record with the fields that only the store needs. */
 export interface Journal {
   readonly record: TaskRecord
-  /** Order of claims. */
+  /** Number of the claim; claims are numbered in their order. */
   readonly seq: number
-  /** What the approval debited; emptied when it is released. */
+  /** What the approval debited; emptied when the debits are released. */
   readonly debits: readonly Debit[]
   readonly debitedMs: number
-  /** Digests whose shares left the node. Not empty = the task counts as signed, whatever its state. */
+  /** Digests for which a signature share left the node. If not empty, the task counts as signed, whatever its state. */
   readonly emitted: readonly Bytes[]
-  /** Every session that was started for it. */
+  /** The ids of all sessions that were started for it. */
   readonly sids: readonly Bytes[]
 }
 
-/** What version 1 could say: signatures alone. */
+/** A debit of version 1, which only counted signatures. */
 const countDebit: c.Codec<Debit> = c.struct<CountDebit>({ counter: c.text, amount: c.amount })
 
 interface WrittenDebit {
@@ -332,7 +333,7 @@ export const TASK = kind<Journal>(9, "task", journalWith(countDebit), journalWit
 export interface StoredSession {
   readonly row: SessionRow
   readonly startedMs: number
-  /** Undefined while it runs; found so at a start, it was cut off by a crash. */
+  /** Undefined while the session runs. If it is undefined at a start, a crash cut the session off. */
   readonly ended: { readonly how: string; readonly atMs: number } | undefined
 }
 
@@ -360,15 +361,15 @@ export interface Delivery {
   readonly server: string
   readonly state: "pending" | "failed"
   readonly attempts: number
-  /** Of the last attempt; 0 before the first. */
+  /** Time of the last attempt, ms since 1970; 0 before the first. */
   readonly lastMs: number
 }
 
 export interface Queued {
-  /** Order of events. */
+  /** Number of the event; events are numbered in their order. */
   readonly seq: number
   readonly event: OutboxEvent
-  /** Servers that have not got it yet; the record goes with the last of them. */
+  /** One for each server that has not got the event yet. The record is deleted with the last of them. */
   readonly deliveries: readonly Delivery[]
 }
 

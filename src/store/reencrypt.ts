@@ -1,7 +1,6 @@
 /**
- * The whole file under a new data key and a new password: every record is opened, sealed again under keys that nobody had
- * before, and the new file takes the place of the old one in one rename. It goes on counting commits where the old one was,
- * so it is the newer of the two to everybody who compares.
+ * Encrypts the whole file again under a new data key and a new password: opens every record, seals it under new keys, and replaces the old
+ * file by the new one with one rename. The commit counter continues from the old file's, so the new file is the newer of the two.
  */
 import { randomBytes } from "node:crypto"
 import { type Bytes, copy, u64be, utf8 } from "../bytes.ts"
@@ -48,18 +47,18 @@ import type { StoreTransaction } from "./transaction.ts"
 import { RecordVault } from "./vault.ts"
 import { FOLLOWED_WAAS, TRUSTED_WAAS } from "./waasTrust.ts"
 
-/** How many records one commit of the new file holds; it has no name before the last. */
+/** Records in one commit of the new file. The file gets its name only after the last commit. */
 const BATCH = 256
 
 interface ReencryptOptions {
   readonly password: Secret
   readonly next: Secret
   readonly kdf?: Kdf
-  /** Told now and then how many records of how many are done. */
+  /** Called after each batch of records. */
   readonly progress: (done: number, total: number) => void
 }
 
-/** A kind, and under which name a record of it is filed: ids are blinded by a key of the file, so every one changes. */
+/** A kind, and the name under which a record of it is filed. The name is needed because ids are blinded by a key of the file and change. */
 interface FiledKind<T> {
   readonly kind: RecordKind<T>
   readonly nameOf: (value: T) => Uint8Array
@@ -68,8 +67,8 @@ interface FiledKind<T> {
 type Resealed = (tx: StoreTransaction, record: SealedRecord) => void
 
 /**
- * Returns the number of records. Throws what openStore throws for a file that is not whole, and E-STO-027 for a record that this
- * version cannot read: then nothing has changed.
+ * Returns the number of records. Throws what openStore throws for a damaged file, and E-STO-027 for a record that this version cannot read;
+ * the file is unchanged then.
  */
 export function reencrypt(path: string, { password, next, kdf = DEFAULT_KDF, progress }: ReencryptOptions): number {
   using file = SecretsFile.open(path, false)
@@ -103,7 +102,7 @@ export function reencrypt(path: string, { password, next, kdf = DEFAULT_KDF, pro
   return size
 }
 
-/** Every record beside header and root. */
+/** Every record but header and root. */
 function* recordsOf(file: SecretsFile, sealer: RecordSealer): Generator<SealedRecord, void> {
   const rootId = sealer.blind(ROOT.byte, NO_NAME)
   for (const place of file.sql.places.all()) {
@@ -139,7 +138,7 @@ function resealing(file: SecretsFile, sealer: RecordSealer): Resealed {
   }
   for (const kind of [IDENTITY, ENTROPY, CALLBACK_KEY, EVENT_KEY, AUDIT_KEY]) on(alone(kind))
   for (const kind of [BOOTS, PROBE, INCARNATION]) on(alone(kind))
-  // A share does not say whose it is: it is read by its group's name, and passed over where it stands.
+  // A secret part does not say which epoch it belongs to, so it is sealed again together with its group, and skipped in the scan.
   on(ofEpoch(GROUP), (tx, { groupId, epochId }) => {
     const name = epochName(groupId, epochId)
     const row = getRow(file, sealer.blind(GROUP_SECRET.byte, name))

@@ -1,11 +1,11 @@
 /**
- * The guard against an older copy of the database: a small file beside it (`<db>.guard`) that remembers how far the database
- * had come on this host. It is no secret and no proof; it catches the restored copy, the snapshot that was rolled back and
- * the clone, all of which would undo bans (threshold.md 2.5 rule 11). WaaS remembers the same, for copies on other hosts.
+ * The guard against an older copy of the database: a small file beside it (`<db>.guard`) that records how far the database had come on
+ * this host. It is neither secret nor authenticated. It detects a restored copy, a rolled-back snapshot and a clone, all of which would
+ * undo bans (threshold.md 2.5 rule 11). WaaS records the same for copies on other hosts.
  *
- * It is written beside the commits, not in them: exactly at every start, and afterwards whenever some seconds of commits
- * have gathered. So an older copy from before the last start is always seen, one from within a run unless it is younger
- * than those seconds; and no commit waits for a second file.
+ * The guard is not part of a commit, so that no commit waits for a second file. It is written at every start, and then every few seconds
+ * while there are commits (jobs/rollbackGuard.ts). So it always detects a copy from before the last start, and a copy from within a run
+ * unless that is younger than those seconds.
  */
 import { readFileSync } from "node:fs"
 import { toHex, utf8 } from "../bytes.ts"
@@ -14,19 +14,19 @@ import { CosignerError } from "../errors.ts"
 import { errnoOf, replaceFile } from "../files.ts"
 import { asFault } from "./faults.ts"
 
-/** How far a database has come. */
+/** The position of a database in its history; compares two copies. */
 export interface DatabaseAge {
-  /** Decisions to go on from an older copy; the higher one is the node. */
+  /** Rises with each decision to continue from an older copy. Compared first. */
   readonly incarnation: number
-  /** Starts of the node. */
+  /** Number of starts of the node. */
   readonly boot: number
-  /** Commits. */
+  /** Number of commits. */
   readonly generation: number
 }
 
 export const rollbackGuardPath = (db: string): string => `${db}.guard`
 
-/** Whether `a` may be the same database as `known`, now or later. */
+/** True if `a` is an older copy than `known`. */
 const isBehind = (a: DatabaseAge, known: DatabaseAge): boolean =>
   a.incarnation !== known.incarnation
     ? a.incarnation < known.incarnation
@@ -35,7 +35,7 @@ const isBehind = (a: DatabaseAge, known: DatabaseAge): boolean =>
 const fencingTokenText = ({ incarnation, boot, generation }: DatabaseAge): string =>
   `start ${boot}, commit ${generation}${incarnation === 0 ? "" : `, incarnation ${incarnation}`}`
 
-/** Throws E-BAK-015 if this host has seen a later state of the database, E-BAK-016 if its memory cannot be read. */
+/** Throws E-BAK-015 if this host has seen a later state of the database, E-BAK-016 if the guard cannot be read. */
 export function checkRollbackGuard(db: string, fencingToken: DatabaseAge): void {
   const known = readRollbackGuard(db)
   if (known === undefined || !isBehind(fencingToken, known)) return
@@ -46,7 +46,7 @@ export function checkRollbackGuard(db: string, fencingToken: DatabaseAge): void 
   })
 }
 
-/** Undefined where there is no guard yet. Throws E-BAK-016. */
+/** Undefined if there is no guard yet. Throws E-BAK-016 if it cannot be read. */
 export function readRollbackGuard(db: string): DatabaseAge | undefined {
   const path = rollbackGuardPath(db)
   let text: string
@@ -61,7 +61,7 @@ export function readRollbackGuard(db: string): DatabaseAge | undefined {
   return fencingToken
 }
 
-/** On the disk when it returns. */
+/** Durable when it returns. */
 export function writeRollbackGuard(db: string, fencingToken: DatabaseAge): void {
   const path = rollbackGuardPath(db)
   try {

@@ -1,6 +1,6 @@
 /**
- * The check of the whole file: every box opens in its place, and together they are exactly the set that the root vouches for.
- * Runs at each start, before anything of the file is used, and whenever an operator asks.
+ * The check of the whole file: every box opens in its place, and the records are exactly the set that the root record authenticates. It
+ * runs at each start, before any record is used, and when an operator asks for it.
  */
 import { type Bytes, equal } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
@@ -23,23 +23,23 @@ import {
 import { addWeight, type RecordSealer, type SealedRecord } from "./seal.ts"
 
 /**
- * Takes one record, opened and with its prefix; the bytes are wiped when it returns. It is not given a view of the body
- * alone: to make one of a large record that nobody decodes costs more than to decrypt it.
+ * Gets one opened record, prefix included; the bytes are wiped when it returns. It does not get a view of the body alone, because making
+ * that view of a large record that nobody decodes costs more than decrypting it.
  */
 export type Visit = (version: number, plain: Uint8Array) => void
-/** Who takes records of that kind, if anybody does; header and root are not offered. */
+/** The visitor for records of a kind, or undefined. Header and root are not visited. */
 export type Visitors = (kind: number) => Visit | undefined
 
-/** Told of every record beside header and root. Nothing else grows with their number. */
+/** Called for every record but header and root. Only what it keeps grows with their number. */
 type Keep = (id: string, mark: string) => void
 
 interface Scanned {
   readonly root: Root
-  /** Records beside header and root. */
+  /** Number of records, without header and root. */
   readonly size: number
 }
 
-/** Throws the code of the first thing that is not right. */
+/** Throws E-STO-007 to -012 for the first problem, and what a visitor throws. */
 export function scan(
   file: SecretsFile,
   sealer: RecordSealer,
@@ -60,7 +60,7 @@ export function scan(
   }
 }
 
-/** Undefined in a file whose first transaction is still to come. */
+/** The root record; undefined in a file that had no transaction yet. Throws if it does not open. */
 export function readRoot(file: SecretsFile, sealer: RecordSealer): Root | undefined {
   const record = getRow(file, sealer.blind(ROOT.byte, NO_NAME))
   if (record === undefined) return undefined
@@ -72,7 +72,7 @@ export function readRoot(file: SecretsFile, sealer: RecordSealer): Root | undefi
 interface FoundRecord {
   readonly size: number
   readonly sum: bigint
-  /** The highest generation that sealed a record. */
+  /** The highest generation in any record. */
   readonly newest: number
   readonly header: Bytes | undefined
 }
@@ -107,7 +107,7 @@ function readRecords(file: SecretsFile, sealer: RecordSealer, root: Root, visito
   return { size, sum, newest, header }
 }
 
-/** Whether what was found is exactly the set that the root vouches for. */
+/** Throws E-STO-010, -011 or -012 unless the records found are exactly the set that the root authenticates. */
 export function compare(path: string, root: Root, found: FoundRecord): void {
   const { header, newest, size, sum } = found
   if (header === undefined) throw new CosignerError("E-STO-010", { path, what: "its header" })
@@ -119,7 +119,7 @@ export function compare(path: string, root: Root, found: FoundRecord): void {
   if (sum !== root.sum) throw new CosignerError("E-STO-011", { path, what: "a record" })
 }
 
-/** Names the cause when a record does not open: it belongs in another's place, it is one too many, or it is damaged. */
+/** The likely cause why a record does not open: E-STO-009 if it was moved, E-STO-012 if there are too many records, otherwise damage. */
 export function suspect(
   file: SecretsFile,
   sealer: RecordSealer,
@@ -130,7 +130,7 @@ export function suspect(
   const places = file.sql.places.all().map(placeOf)
   const isMoved = places.some((place) => withPlain(sealer, { ...record, ...place }, () => true) !== undefined)
   if (isMoved) return new CosignerError("E-STO-009", { path })
-  // Beside the records that the root counts stand the header and the root.
+  // The root does not count itself and the header.
   const extra = root === undefined ? 0 : places.length - 2 - root.count
   if (extra > 0) return new CosignerError("E-STO-012", { path, extra })
   return damage(path, "a record does not open: bits in it have changed")

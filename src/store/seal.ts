@@ -1,6 +1,6 @@
 /**
- * The keys of one file, and what is done with them: blinded ids, sealed boxes, and each record's weight in the hash of
- * the whole set. Knows bytes only; which record is what, and when it is written, is the vault's.
+ * The keys of one file and their uses: blinded ids, sealed boxes (AES-256-GCM), and the weight of each record in the hash of the whole set.
+ * This file knows bytes only. vault.ts decides what is written and when.
  */
 import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync, randomBytes } from "node:crypto"
 import { type Bytes, concat, copy, u8, u32be, utf8 } from "../bytes.ts"
@@ -10,21 +10,21 @@ export const ID_LENGTH = 32
 const EPOCH_LENGTH = 4
 const NONCE_LENGTH = 12
 const TAG_LENGTH = 16
-/** Nonce || GCM tag: how format 1 sealed, under one key for all boxes. Such records are read; none is written. */
+/** Nonce || GCM tag: the seal of format 1, which had one key for all boxes. Such records are read and never written. */
 const SEAL_1_LENGTH = NONCE_LENGTH + TAG_LENGTH
 /** Epoch || nonce || GCM tag. */
 export const SEAL_LENGTH = EPOCH_LENGTH + SEAL_1_LENGTH
 export const isSealLength = (length: number): boolean => length === SEAL_LENGTH || length === SEAL_1_LENGTH
 
 /**
- * Commits that share the subkeys of their records. A commit writes at most a few hundred records of a kind, so under one key
- * fewer than 2^30 nonces of 96 bits are drawn: two are the same with a probability below 2^-36 (NIST SP 800-38D, 8.3).
+ * Number of commits that use the same subkeys. A commit writes at most a few hundred records of one kind, so fewer than 2^30 random nonces
+ * of 96 bits are used under one key. Two of them are equal with a probability below 2^-36 (NIST SP 800-38D, 8.3, allows 2^32 uses).
  */
 const COMMITS_PER_EPOCH = 2 ** 20
-/** Subkeys kept in memory: more epochs than one file has in years. */
+/** The most subkeys kept in memory: more than one file needs in years. */
 const MOST_SUBKEYS = 4096
 
-/** What the file shows of a record: a name that means nothing without the key, the kind, and the two parts of its box. */
+/** A record as it is in the file: an id that reveals no name without the key, kind and version in clear, the seal and the ciphertext. */
 export interface SealedRecord {
   readonly id: Uint8Array
   readonly kind: number
@@ -33,24 +33,24 @@ export interface SealedRecord {
   readonly box: Uint8Array
 }
 
-/** Where a record claims to stand; bound into its box, so that it opens nowhere else. */
+/** The place of a record. The seal authenticates it, so a box does not open in another place. */
 export type RecordPlace = Pick<SealedRecord, "id" | "kind" | "version">
 
-/** All of a record but its box; the tag in the seal stands for that. */
+/** A record without its box. The GCM tag in the seal authenticates the box. */
 export type Head = Omit<SealedRecord, "box">
 
 const MODULUS = 1n << 512n
 
-/** Sums of weights live modulo 2^512, as in the additive multiset hash of Clarke et al. (Asiacrypt 2003). */
+/** Sums of weights are taken modulo 2^512: the additive multiset hash of Clarke et al. (Asiacrypt 2003). */
 export const addWeight = (sum: bigint, weight: bigint): bigint => (sum + weight) % MODULUS
 export const subtractWeight = (sum: bigint, weight: bigint): bigint => (sum - weight + MODULUS) % MODULUS
 
 export class RecordSealer implements Disposable {
   readonly #keys: { readonly [name in "id" | "box" | "subkeys" | "nonce" | "sum"]: Secret }
-  /** By kind and epoch. */
+  /** By kind * 2^32 + epoch. */
   readonly #subkeys: Map<number, Secret> = new Map()
 
-  /** The keys of a file, from its 32-byte data key, which stays the caller's. */
+  /** Derives the keys of a file from its 32-byte data key. The caller still owns and disposes the data key. */
   constructor(dataKey: Secret) {
     const derive = (name: string): Secret => hkdf(dataKey, utf8(`cosigner/store/${name}`))
     this.#keys = {
@@ -62,12 +62,12 @@ export class RecordSealer implements Disposable {
     }
   }
 
-  /** The id under which the record `name` of that kind is filed. */
+  /** The blinded id of the record `name` of that kind, 32 bytes. */
   blind(kind: number, name: Uint8Array): Bytes {
     return copy(createHmac("sha256", this.#keys.id.expose()).update(u8(kind)).update(name).digest())
   }
 
-  /** `generation`: the commit that writes it. */
+  /** Seals a record. `generation` is the commit that writes it; it selects the subkey. */
   seal(place: RecordPlace, plain: Uint8Array, generation: number): SealedRecord {
     const epoch = Math.floor(generation / COMMITS_PER_EPOCH)
     const nonce = this.#nonce(place, plain)
@@ -77,13 +77,13 @@ export class RecordSealer implements Disposable {
     return { ...place, seal: concat(u32be(epoch), nonce, cipher.getAuthTag()), box }
   }
 
-  /** The plain bytes, which the caller wipes; undefined when anything of the record is not as it was sealed. */
+  /** The plain bytes, which the caller wipes; undefined if any part of the record was changed. */
   open(record: SealedRecord): Buffer | undefined {
     const { kind, seal } = record
     const isFirst = seal.length === SEAL_1_LENGTH
     const at = isFirst ? 0 : EPOCH_LENGTH
     const key = isFirst ? this.#keys.box : this.#subkey(kind, uint32At(seal))
-    // slice, not subarray: a view makes the engine build a buffer object around these few bytes, for every record.
+    // slice, not subarray: a view would make the engine build a buffer object for these few bytes, for every record.
     const decipher = createDecipheriv("aes-256-gcm", key.expose(), seal.slice(at, at + NONCE_LENGTH), {
       authTagLength: TAG_LENGTH,
     })
@@ -114,13 +114,14 @@ export class RecordSealer implements Disposable {
     this.#subkeys.clear()
   }
 
-  /** The record's share in the sum over all records. */
+  /** The record's summand in the hash of the whole set. */
   weight(record: Head): bigint {
-    // Key and input have one length always, so the key as a prefix is a MAC, and at a start a much cheaper one than HMAC.
+    // hash(key || input) is a MAC here: key and input fit one block of SHA-512, so no input extends another. HMAC would make a start,
+    // which computes this for every record, much slower.
     return BigInt(`0x${hash("sha512", concat(this.#keys.sum.expose(), associated(record), record.seal), "hex")}`)
   }
 
-  // Random, but hedged: a cloned machine whose generator repeats itself still gives different contents different nonces.
+  // Random and hedged: if a cloned machine repeats its random bytes, different contents still get different nonces.
   #nonce(place: RecordPlace, plain: Uint8Array): Bytes {
     const mac = createHmac("sha256", this.#keys.nonce.expose())
     mac.update(randomBytes(32)).update(associated(place)).update(plain)
@@ -133,7 +134,7 @@ export class RecordSealer implements Disposable {
   }
 }
 
-/** HKDF-SHA256 (RFC 5869) without salt: the input is a uniform key. 32 bytes. */
+/** HKDF-SHA256 (RFC 5869), 32 bytes; without salt, because the input is a uniform key. */
 const hkdf = (key: Secret, info: Uint8Array): Secret =>
   Secret.take(new Uint8Array(hkdfSync("sha256", key.expose(), new Uint8Array(0), info, 32)))
 
@@ -141,5 +142,5 @@ const hkdf = (key: Secret, info: Uint8Array): Secret =>
 const uint32At = (bytes: Uint8Array): number =>
   (bytes[0] ?? 0) * 2 ** 24 + (((bytes[1] ?? 0) << 16) | ((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0))
 
-// Fixed lengths throughout, hence injective.
+// All fields have fixed lengths, so the encoding is injective.
 const associated = (place: RecordPlace): Bytes => concat(place.id, u8(place.kind), u8(place.version))

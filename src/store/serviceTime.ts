@@ -1,6 +1,6 @@
 /**
- * How long this node has been in service, over all its starts. It only grows, by a clock that nobody sets, so what waits by it
- * is shortened by no clock jump and no restart. A crash may lose the last seconds of it, which lengthens what waits.
+ * The time that this node has been in service, over all its starts. It only grows, by the monotonic clock, so no clock jump and no restart
+ * can shorten a wait that is measured by it. A crash may lose the last seconds of it, which only lengthens the wait.
  */
 import * as c from "../codec.ts"
 import { kind, type RecordKind } from "./records.ts"
@@ -8,13 +8,14 @@ import { NO_NAME } from "./rows.ts"
 import type { StoreTransaction } from "./transaction.ts"
 import type { RecordVault } from "./vault.ts"
 
-/** Milliseconds that the node was in service, over all its starts. */
+/** The time in service, ms. */
 export const SERVED: RecordKind<number> = kind<number>(51, "service time", c.u64)
 
 export class ServiceTime {
   readonly #vault: RecordVault
+  /** The time in service before this process, ms. */
   #before = 0
-  /** By the monotonic clock; undefined: this process is not the node in service. */
+  /** When the service began in this process, by the monotonic clock; undefined if this process does not serve as the node. */
   #begunAt: number | undefined
 
   constructor(vault: RecordVault) {
@@ -26,7 +27,7 @@ export class ServiceTime {
     this.#before = servedMs
   }
 
-  /** The node is in service from now on. */
+  /** Starts to count, because the node is in service from now on. */
   begin(): void {
     this.#begunAt ??= performance.now()
   }
@@ -35,7 +36,7 @@ export class ServiceTime {
     return this.#before + (this.#begunAt === undefined ? 0 : Math.floor(performance.now() - this.#begunAt))
   }
 
-  /** Keeps what has passed so far. */
+  /** Makes the time so far durable. */
   keep(): void {
     this.#vault.transaction((tx) => this.put(tx))
   }

@@ -1,6 +1,6 @@
 /**
- * A copy of the database, read record by record into a form that outlives the file: what a backup carries (export), and how
- * it becomes a database again (transfer.ts). The copy is checked against its root as at a start, while it is read.
+ * A copy of the database that a backup reads record by record, in a form that does not depend on the file's keys. transfer.ts makes a
+ * database from these records again. The copy is checked against its root record while it is read, as at a start.
  */
 import { rmSync } from "node:fs"
 import { type Bytes, copy, equal } from "../bytes.ts"
@@ -55,7 +55,7 @@ import { SPENT_ORDERS } from "./spentOrders.ts"
 import { EPOCH_SHARE, type OnGroup, type StoredRecord } from "./transfer.ts"
 import { FOLLOWED_WAAS, TRUSTED_WAAS } from "./waasTrust.ts"
 
-/** What the records were, once all of them were read. */
+/** The position of the database in its history; known once all records were read. */
 interface SnapshotSummary {
   readonly generation: number
   readonly incarnation: number
@@ -72,13 +72,13 @@ interface Carried {
   readonly group?: GroupPublic
 }
 
-/** Records that go as they are; of these a node's own keys come first, whatever their place in the file. */
+/** Records that the backup carries unchanged. Those of OWN come first, wherever they are in the file. */
 const OWN: readonly RecordKind<unknown>[] = [IDENTITY, CALLBACK_KEY, EVENT_KEY, AUDIT_KEY, BOOTS, INCARNATION]
 const AS_THEY_ARE: readonly number[] = [
   ...[TASK, APPROVALS, SESSION, EVENT, STRIKES, FOLLOWED_WAAS, TRUSTED_WAAS, FREEZE, SERVED, POLICY, SPENT_ORDERS],
   ...[AUDIT_LEAF, AUDIT_TILE, WITNESSED, COSIGNED],
 ].map(({ byte }) => byte)
-/** New entropy is drawn by whoever restores; a probe, a check-up and a doubt speak of this file. Shares are read with their group. */
+/** Kinds that the scan skips: a restore draws new entropy; probe, check-up and doubt concern this file; shares come with their group. */
 const LEFT_OUT: readonly number[] = [ENTROPY, PROBE, CHECKUP, GROUP_SECRET, LOG_DOUBT, ...OWN].map(({ byte }) => byte)
 
 export class Snapshot implements Disposable {
@@ -95,7 +95,7 @@ export class Snapshot implements Disposable {
     return new Snapshot(file.copyTo(to), new RecordSealer(dataKey))
   }
 
-  /** The same of a file that a node may be at work on. */
+  /** The same for a file that is not open here and that a node may be writing to. Throws E-STO-004 for a wrong password. */
   static of(path: string, to: string, password: Secret): Snapshot {
     const file = SecretsFile.openCopy(path, to)
     try {
@@ -109,10 +109,10 @@ export class Snapshot implements Disposable {
   }
 
   /**
-   * Every record that a backup carries, OT state and zero seeds left out (threshold.md 6.4); with `chosen`, of these groups only.
-   * A group is told to `onGroup` as it passes, and its share comes right after it. Each body is wiped when the next record
-   * is asked for. Undefined stands for one that stays, so that the caller can pause there too. What was read counts only
-   * once the generator has returned.
+   * Yields every record that a backup carries, without OT state and zero seeds (threshold.md 6.4); with `chosen`, only these groups.
+   * Calls `onGroup` for each group, and yields its share right after it. A body is wiped when the next record is asked for. Yields
+   * undefined for a record that is skipped, so that the caller can pause there too. Nothing that was read may be used before the generator
+   * has returned, because only then the set of records was checked against the root.
    */
   *records(
     chosen: ReadonlySet<string> | undefined,
@@ -160,7 +160,7 @@ export class Snapshot implements Disposable {
     compare(file.path, root, { size, sum, newest, header })
   }
 
-  /** The record as it travels, if it does; and the group that it is, whose share goes with it. */
+  /** The record if the backup carries it; and the group, if the record is one, because its share follows it. */
   #carried({ kind, version }: SealedRecord, plain: Uint8Array, { chosen, onGroup }: Choice): Carried {
     const copied = (): StoredRecord => ({ kind, version, body: bodyOf(plain) })
     const parse = <T>(kind: RecordKind<T>): T => parseBody(this.#file.path, kind, version, plain)
@@ -224,9 +224,10 @@ export class Snapshot implements Disposable {
   }
 }
 
-/** A copy: what it is copied from is wiped. */
+/** A copy of the body, because withPlain wipes the original. */
 const bodyOf = (plain: Uint8Array): Bytes => copy(plain.subarray(PREFIX))
 
+/** Yields a record and wipes its body afterwards. */
 function* lent(record: StoredRecord): Generator<StoredRecord, void> {
   try {
     yield record

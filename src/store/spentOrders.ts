@@ -1,8 +1,8 @@
-/** Which orders of people this node has carried out (approvals/order.ts): each counts once, for as long as it could come again. */
+/** The orders of people that this node has carried out (approvals/order.ts). Each is kept until its time is over, so it counts once. */
 import * as c from "../codec.ts"
 import { kind, type RecordKind } from "./records.ts"
 import { NO_NAME } from "./rows.ts"
-import { restored, type StoreTransaction } from "./transaction.ts"
+import { putBack, type StoreTransaction } from "./transaction.ts"
 import type { RecordVault } from "./vault.ts"
 
 export interface SpentOrder {
@@ -18,7 +18,7 @@ export const SPENT_ORDERS: RecordKind<readonly SpentOrder[]> = kind<readonly Spe
   c.list(c.struct<SpentOrder>({ nonce: c.text, approver: c.text, notAfterMs: c.u64 })),
 )
 
-/** Of one person in their time. Each has room of their own: nobody can use up what another's veto needs. */
+/** The most orders of one person whose time is not over. Counted per person, so that nobody can use up the room for another's veto. */
 const MOST_SPENT = 64
 
 export class SpentOrders {
@@ -35,8 +35,8 @@ export class SpentOrders {
   }
 
   /**
-   * All of them or none: durable when this returns, with what `beside` puts into the same transaction. Otherwise what is wrong with
-   * the first that cannot be spent.
+   * Spends all orders or none. Durable when it returns undefined, together with what `beside` writes in the same transaction. Otherwise
+   * returns the first order that cannot be spent, and why.
    */
   spend(orders: readonly SpentOrder[], nowMs: number, beside: (tx: StoreTransaction) => void = () => {}): Unspent {
     const before = this.#kept.get("spent")
@@ -54,12 +54,12 @@ export class SpentOrders {
       beside(tx)
       tx.remember(
         () => this.restore(spent),
-        () => restored(this.#kept, "spent", before),
+        () => putBack(this.#kept, "spent", before),
       )
     })
     return undefined
   }
 }
 
-/** Undefined: they are spent. */
+/** Undefined if the orders were spent. */
 type Unspent = { readonly approver: string; readonly why: string } | undefined

@@ -1,18 +1,18 @@
 /**
- * Who misbehaved towards this node, and how often since an operator last pardoned it (threshold.md 2.4). Unlike a ban a strike is
- * of no epoch, and lifting it costs no secret: it only keeps a party that wastes sessions out of them.
+ * The peers that misbehaved towards this node, and how often since the operator last pardoned them (threshold.md 2.4). Unlike a ban, a
+ * strike does not belong to an epoch and may be lifted without risk for a secret: it only excludes a peer that wastes sessions.
  */
 import { type PartyId, partyBytes } from "../keys/party.ts"
 import type { Strike, StrikePort } from "../tasks/ports.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import type { AuditLog } from "./auditLog.ts"
 import { STRIKES, type StrikeRecord } from "./records.ts"
-import { restored, type StoreTransaction } from "./transaction.ts"
+import { putBack, type StoreTransaction } from "./transaction.ts"
 import type { RecordVault } from "./vault.ts"
 
-/** From this many strikes since the last pardon on, a party is refused. */
+/** A peer with this many strikes since its last pardon is refused. */
 export const MAX_STRIKES = 3
-/** Of each party so many of the newest strikes, and so many pardons, are kept; more are only counted. */
+/** The number of newest strikes, and of newest pardons, that are kept of each peer. Older ones are only counted. */
 export const KEPT_STRIKES = 32
 
 export class Strikes implements StrikePort {
@@ -34,7 +34,7 @@ export class Strikes implements StrikePort {
   add(strikes: readonly Strike[]): void {
     this.#vault.transaction((tx) => {
       for (const strike of strikes) {
-        const before = this.#options(strike.peer)
+        const before = this.#recordOf(strike.peer)
         this.#put(tx, {
           ...before,
           count: before.count + 1,
@@ -49,14 +49,14 @@ export class Strikes implements StrikePort {
     return [...this.#counts].filter(([, count]) => count >= MAX_STRIKES).map(([peer]) => peer)
   }
 
-  /** Every party that ever had a strike, ascending. */
+  /** Every peer that ever had a strike, in ascending order. */
   list(): readonly StrikeRecord[] {
-    return [...this.#counts.keys()].sort().map((peer) => this.#options(peer))
+    return [...this.#counts.keys()].sort().map((peer) => this.#recordOf(peer))
   }
 
-  /** The operator's decision to begin tasks with that party again. Returns how many strikes that lifted; 0 changes nothing. */
+  /** The operator's decision to work with that peer again. Returns the number of strikes that it lifted; if 0, nothing was written. */
   pardon(peer: PartyId, atMs: number): number {
-    const before = this.#options(peer)
+    const before = this.#recordOf(peer)
     if (before.count === 0) return 0
     this.#vault.transaction((tx) => {
       this.#audit.append(tx, atMs, { kind: "pardon", facts: { node: nodeIdOf(peer), strikes: before.count } })
@@ -66,7 +66,7 @@ export class Strikes implements StrikePort {
     return before.count
   }
 
-  #options(peer: PartyId): StrikeRecord {
+  #recordOf(peer: PartyId): StrikeRecord {
     return this.#vault.read(STRIKES, partyBytes(peer)) ?? { peer, count: 0, total: 0, strikes: [], pardons: [] }
   }
 
@@ -75,7 +75,7 @@ export class Strikes implements StrikePort {
     const before = this.#counts.get(record.peer)
     tx.remember(
       () => this.restore(record),
-      () => restored(this.#counts, record.peer, before),
+      () => putBack(this.#counts, record.peer, before),
     )
   }
 }

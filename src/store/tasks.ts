@@ -1,6 +1,6 @@
 /**
- * The journal: every task this node ever accepted, its verdict, its sessions and its end. One record per task holds all of
- * it, the debits of its approval included, so that no counter and no state can part from the task they belong to.
+ * The journal: every task that this node accepted, with its verdict, its sessions and its end. One record per task holds all of it,
+ * including the debits of its approval, so counters and task states cannot diverge.
  */
 import { isDeepStrictEqual } from "node:util"
 import { type Bytes, equal, toHex, utf8 } from "../bytes.ts"
@@ -24,23 +24,23 @@ import type { AuditLog } from "./auditLog.ts"
 import type { Bans } from "./bans.ts"
 import type { Outbox } from "./outbox.ts"
 import { type Journal, SESSION, type StoredSession, TASK, type UnprovenChecks } from "./records.ts"
-import { restored, type StoreTransaction } from "./transaction.ts"
+import { putBack, type StoreTransaction } from "./transaction.ts"
 import type { RecordVault } from "./vault.ts"
 
-/** A task id or session id is remembered this long after the task's deadline: until then a replay is refused by name. */
+/** An approved task, with its session ids, is kept at least this long after its deadline, so that a replay is recognised. */
 export const REPLAY_MS = 30 * 24 * 60 * 60 * 1000
 
-/** What stays in memory of each task: enough to list, to prune and to answer "is anything left to do". */
+/** The part of each task that stays in memory: enough to list and prune tasks and to find unfinished ones. */
 interface Summary extends Pick<TaskRecord, "taskId" | "type" | "state" | "delivered" | "updatedMs" | "deadlineMs"> {
   readonly isApproved: boolean
 }
 
-/** Tasks that ended before these moments, ms since 1970, may be forgotten. */
+/** Tasks that ended before these moments, ms since 1970, may be deleted. */
 interface EndedBefore {
   readonly deliveredMs: number
-  /** Approved, and its outcome was never asked for. */
+  /** For approved tasks whose outcome WaaS has not acknowledged. */
   readonly undeliveredMs: number
-  /** Never approved. */
+  /** For tasks that were never approved. */
   readonly refusedMs: number
 }
 
@@ -51,7 +51,7 @@ function isForgettable(task: Summary, { deliveredMs, undeliveredMs, refusedMs }:
   return task.updatedMs < beforeMs && task.deadlineMs + REPLAY_MS < beforeMs
 }
 
-/** What the journal needs of a record found at the start. */
+/** The parts of a record that the journal reads at the start. */
 export type Restored = Pick<Journal, "seq" | "debits" | "debitedMs"> & { readonly task: Summary }
 
 export const summaryOf = (record: TaskRecord): Summary => {
@@ -68,7 +68,7 @@ export class Tasks {
   readonly #bans: Bans
   readonly #audit: AuditLog
   readonly #usage = new RollingUsage()
-  /** In the order of claims. */
+  /** By task id, in the order of the claims. */
   readonly #summaries: Map<string, Summary> = new Map()
   #lastSeq = 0
 
@@ -151,7 +151,7 @@ export class Tasks {
         throw new CosignerError("E-TSK-030", { code: verdict.code, reason: verdict.reason })
       }
       const debits = joined(journal.debits, asked)
-      // Never back: a debit that moved into the past would leave its window too early.
+      // Never earlier: a debit that moves into the past would leave its window too early.
       const debitedMs = Math.max(journal.debitedMs, nowMs)
       tx.put(SESSION, row.sid, { row, startedMs: nowMs, ended: undefined })
       tx.remember(
@@ -162,7 +162,7 @@ export class Tasks {
         ...journal,
         debits,
         debitedMs,
-        // Once a share left, the task counts as signed: a further attempt does not hide that.
+        // Once a share has left, the task counts as signed; a further attempt must not hide that.
         record: {
           ...journal.record,
           state: state === "emitted" ? state : "running",
@@ -223,7 +223,7 @@ export class Tasks {
     })
   }
 
-  /** WaaS has the outcome. Ignored for a task that is unknown (pruned since) or not final: WaaS cannot have what was not sent. */
+  /** Records that WaaS has the outcome. Ignored for an unknown task (pruned since), and for one that has no outcome yet. */
   delivered(taskId: string): void {
     const summary = this.#summaries.get(taskId)
     if (summary === undefined || !isFinal(summary.state) || summary.delivered) return
@@ -254,12 +254,12 @@ export class Tasks {
       .map((task) => this.#expect(task.taskId).record)
   }
 
-  /** Ids of the tasks that were claimed last, from old to new. Opens no record. */
+  /** The ids of the tasks that were claimed last, oldest first. Decrypts no record. */
   newest(limit: number): readonly string[] {
     return [...this.#summaries.keys()].slice(-limit)
   }
 
-  /** Opens no record. */
+  /** Decrypts no record. */
   has(taskId: string): boolean {
     return this.#summaries.has(taskId)
   }
@@ -270,7 +270,7 @@ export class Tasks {
       .map((task) => this.#expect(task.taskId).record)
   }
 
-  /** When the last task was touched, ms since 1970; 0 if there is none. How late it is as far as the journal can tell. */
+  /** When a task was last changed, ms since 1970; 0 if there is none. The current time is not before this. */
   get newestMs(): number {
     let newest = 0
     for (const { updatedMs } of this.#summaries.values()) newest = Math.max(newest, updatedMs)
@@ -278,9 +278,9 @@ export class Tasks {
   }
 
   /**
-   * Forgets up to `limit` tasks that ended long enough ago, with their sessions and debits. One that was never approved has
-   * neither, so it may come again as if it were new. One that was approved stays until its deadline has passed by REPLAY_MS.
-   * No moment may lie in the future. Returns how many; repeat until 0.
+   * Deletes at most `limit` tasks that ended long enough ago, with their sessions and debits. A task that was never approved has neither,
+   * so it may come again as a new one. An approved task stays until REPLAY_MS after its deadline. No moment in `ended` may be in the
+   * future. Returns the number of tasks; call again until it is 0.
    */
   prune(ended: EndedBefore, limit = 1000): number {
     const old = [...this.#summaries.values()].filter((task) => isForgettable(task, ended)).slice(0, limit)
@@ -291,9 +291,9 @@ export class Tasks {
   }
 
   /**
-   * Closes the sessions that a crash cut off, and counts one unproven check against each peer of the ECDSA sessions among
-   * them: checks against one peer run one at a time, so one crash hid one of them at most, however many sessions it ended
-   * (threshold.md 2.5 rule 9). Returns the counts that this raised.
+   * Closes the sessions that a crash cut off, and counts one unproven check against each peer of the ECDSA sessions among them. One is
+   * enough: checks against one peer run one at a time, so a crash hides the verdict of at most one of them, however many sessions it
+   * ended (threshold.md 2.5 rule 9). Returns the new counts.
    */
   recover(cutOff: readonly StoredSession[], nowMs: number): readonly UnprovenChecks[] {
     return this.#vault.transaction((tx) => {
@@ -309,7 +309,7 @@ export class Tasks {
     })
   }
 
-  /** The session that this closed; undefined for one that is closed already. */
+  /** Closes a session and returns it; undefined if it was closed already. */
   #closeOpen(tx: StoreTransaction, sid: Bytes, how: string, nowMs: number): StoredSession | undefined {
     const session = this.#vault.read(SESSION, sid)
     if (session === undefined) throw new CosignerError("E-STO-026", { what: "session", id: toHex(sid) })
@@ -328,7 +328,7 @@ export class Tasks {
     const before = this.#summaries.get(taskId)
     tx.remember(
       () => this.#remember(summaryOf(journal.record), journal.seq),
-      () => restored(this.#summaries, taskId, before),
+      () => putBack(this.#summaries, taskId, before),
     )
   }
 
@@ -365,7 +365,7 @@ export class Tasks {
   }
 }
 
-/** A task that was just seen. */
+/** The first record of a task. */
 export const claimedRecord = (task: Omit<ClaimedTask, "nowMs" | "events">, nowMs: number): TaskRecord => ({
   ...task,
   state: "claimed",
@@ -379,7 +379,7 @@ export const claimedRecord = (task: Omit<ClaimedTask, "nowMs" | "events">, nowMs
   delivered: false,
 })
 
-/** What the rules ask for today, and what an earlier look debited under a rule that is gone. */
+/** The debits that the rules ask for now, and earlier debits of counters that the rules do not name any more. */
 const joined = (before: readonly Debit[], now: readonly Debit[]): readonly Debit[] => [
   ...before.filter((old) => !now.some(({ counter }) => counter === old.counter)),
   ...now,
@@ -387,7 +387,7 @@ const joined = (before: readonly Debit[], now: readonly Debit[]): readonly Debit
 
 const endedAs = (record: TaskRecord, end: Finish, nowMs: number): TaskRecord => ({
   ...record,
-  // What was signed is on the chain; a journal that kept every payload for months, and not small ones alone, would be charged for it.
+  // Large payloads are dropped: the journal keeps records for months, and a signed payload can be found on its chain.
   document: withoutPayloads(record.document),
   state: end.state,
   updatedMs: nowMs,

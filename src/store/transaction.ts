@@ -1,4 +1,4 @@
-/** What one transaction has changed so far, and the root that will vouch for it. Begun, committed and undone by the vault. */
+/** The changes of one transaction so far, and the root record that will authenticate them. vault.ts begins, commits and undoes it. */
 import { type Bytes, concat, u64be } from "../bytes.ts"
 import { encode } from "../codec.ts"
 import type { SecretsFile } from "./file.ts"
@@ -7,13 +7,13 @@ import { GROUP_SECRET, type RecordKind, ROOT, type Root } from "./records.ts"
 import { keyOf, markOf, NO_NAME, putRow, unmark, writeHeader } from "./rows.ts"
 import { addWeight, type RecordSealer, type SealedRecord, subtractWeight } from "./seal.ts"
 
-/** What follows from a transaction for what is kept in memory. */
+/** A change of memory that belongs to a transaction. */
 interface MemoryChange {
   apply(): void
   undo(): void
 }
 
-/** A state of the transaction to go back to. */
+/** A saved state of the transaction, for `restore`. */
 interface TransactionMark {
   readonly changes: ReadonlyMap<string, string | undefined>
   readonly kinds: ReadonlySet<string>
@@ -21,10 +21,10 @@ interface TransactionMark {
 }
 
 export class StoreTransaction {
-  /** id -> the new mark, or undefined when removed. */
+  /** The new mark of each changed id, or undefined if it was removed. */
   readonly changes: Map<string, string | undefined> = new Map()
   readonly #memory: MemoryChange[] = []
-  /** Names of the kinds that it touched. */
+  /** Names of the kinds of record that it changed. */
   readonly kinds: Set<string> = new Set()
   readonly #file: SecretsFile
   readonly #sealer: RecordSealer
@@ -41,7 +41,7 @@ export class StoreTransaction {
     this.#root = { ...before, generation: before.generation + 1 }
   }
 
-  /** The generation that this transaction will make. */
+  /** The generation of the database after this transaction. */
   get generation(): number {
     return this.#root.generation
   }
@@ -50,7 +50,7 @@ export class StoreTransaction {
     return this.changes.size === 0 && !this.#isNewHeader
   }
 
-  /** Whether it replaces or removes a group's secret part, or the data key wrapped under an old password: both must leave the disk. */
+  /** True if it replaces or removes a group's secret part or the header. The old bytes must not stay on the disk then. */
   get replacesSecret(): boolean {
     return this.#replacesSecret
   }
@@ -68,7 +68,7 @@ export class StoreTransaction {
     this.changes.set(keyOf(record.id), markOf(record))
   }
 
-  /** Removing what is not there is no change. */
+  /** Removes a record. Does nothing if there is none. */
   remove(kind: RecordKind<unknown>, name: Uint8Array): void {
     const id = this.#sealer.blind(kind.byte, name)
     if (!this.#uncount(id)) return
@@ -78,7 +78,7 @@ export class StoreTransaction {
     this.changes.set(keyOf(id), undefined)
   }
 
-  /** The same data key wrapped again. */
+  /** Replaces the header: the same data key, wrapped again. */
   replaceHeader(header: Bytes): void {
     writeHeader(this.#file, header)
     this.#root = { ...this.#root, header: headerChecksum(header) }
@@ -87,19 +87,19 @@ export class StoreTransaction {
   }
 
   /**
-   * For what is kept in memory. `apply` is called once the transaction is on the disk; in a group of transactions, before the next
-   * of them, which must see it, and `undo` should the group not come to the disk. Neither may throw.
+   * Registers a change of memory. `apply` is called once the transaction is durable. In a group of transactions it is called before the
+   * next one begins, which must see it, and `undo` is called if the group fails to commit. Neither may throw.
    */
   remember(apply: () => void, undo: () => void): void {
     this.#memory.push({ apply, undo })
   }
 
-  /** Another number after each time that memory was brought up to date, or that changes were taken back. */
+  /** Changes whenever memory changes are applied or taken back. Values computed from memory are stale after that. */
   get step(): number {
     return this.#step
   }
 
-  /** Applies what was to be remembered since the last call; what undoes it, last first. */
+  /** Applies the registered memory changes; returns the functions that undo them, in the order to call them (last first). */
   applyMemory(): readonly (() => void)[] {
     this.#step++
     const changes = this.#memory.splice(0)
@@ -111,7 +111,7 @@ export class StoreTransaction {
     return { changes: new Map(this.changes), kinds: new Set(this.kinds), root: this.#root }
   }
 
-  /** Goes back to a mark; the caller has undone the file. `replacesSecret` stays set: that only empties the log without need. */
+  /** Goes back to a mark, after the caller has undone the file. `replacesSecret` stays set; at worst that empties the log unnecessarily. */
   restore({ changes, kinds, root }: TransactionMark): void {
     this.#step++
     this.#memory.length = 0
@@ -122,7 +122,7 @@ export class StoreTransaction {
     for (const kind of kinds) this.kinds.add(kind)
   }
 
-  /** The last write of every transaction. */
+  /** Writes the root record: the last write of every transaction. */
   putRoot(): Root {
     putRow(this.#file, this.#seal(ROOT, NO_NAME, this.#root))
     return this.#root
@@ -140,6 +140,7 @@ export class StoreTransaction {
     }
   }
 
+  /** Takes a record out of the root's count and sum; false if there is none. */
   #uncount(id: Uint8Array): boolean {
     const mark = this.#markBefore(keyOf(id))
     if (mark === undefined) return false
@@ -149,8 +150,8 @@ export class StoreTransaction {
   }
 }
 
-/** Puts back what a map had under a key; nothing where that is what it had. */
-export function restored<K, V>(map: Map<K, V>, key: K, before: V | undefined): void {
+/** Puts back the earlier value of a key in a map; removes the key if it had none. */
+export function putBack<K, V>(map: Map<K, V>, key: K, before: V | undefined): void {
   if (before === undefined) map.delete(key)
   else map.set(key, before)
 }

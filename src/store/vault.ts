@@ -1,7 +1,7 @@
 /**
- * The sealed table in use: records by kind and name, changed in transactions that are one SQLite transaction and one new root
- * each. An index in memory knows the one valid seal of every record, so that what changes behind our back is seen when it is
- * read, not only at the next start; only a file in the making does without. What the records say is the repositories'.
+ * The sealed table in use: records by kind and name. Each transaction is one SQLite transaction and writes one new root record. An index in
+ * memory holds the one valid seal of every record, so a change of the file by somebody else is detected when the record is read, and not
+ * only at the next start. Only a file in the making has no such index. The repositories give records their meaning.
  */
 import type { Bytes } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
@@ -14,7 +14,7 @@ import { readRoot, scan, type Visitors } from "./scan.ts"
 import type { RecordSealer, SealedRecord } from "./seal.ts"
 import { StoreTransaction } from "./transaction.ts"
 
-/** Told of every transaction: how long it took, whether it stands, and the kinds of record that it touched. Must not throw. */
+/** Called after every transaction: its duration, whether it was committed, and the kinds of record that it changed. Must not throw. */
 export type ObserveCommit = (tookMs: number, isDone: boolean, kinds: ReadonlySet<string>) => void
 
 const NO_KINDS: ReadonlySet<string> = new Set()
@@ -24,11 +24,12 @@ export class RecordVault {
   readonly #sealer: RecordSealer
   #index: Index
   #root: Root = { generation: 0, count: 0, sum: 0n, header: new Uint8Array(32) }
-  /** Commits before the first root of a file in the making. */
+  /** The generation that a file in the making starts from, before its first root is written. */
   #begunAt = 0
   #current: StoreTransaction | undefined
-  /** While parts of a group run: their transaction, and the steps that undo their changes in memory, last first. */
+  /** While the parts of a group run: their transaction, and the functions that undo their memory changes, last first. */
   #group: { readonly tx: StoreTransaction; readonly undo: (() => void)[] } | undefined
+  /** Set when the store must not be used any more; every later call throws it. */
   #stopped: CosignerError | undefined
   #observe: ObserveCommit = () => {}
   #opened = 0
@@ -48,24 +49,24 @@ export class RecordVault {
     return this.#root.generation
   }
 
-  /** Records that were read and decrypted since the file was opened. */
+  /** Number of records read and decrypted since the file was opened. */
   get opened(): number {
     return this.#opened
   }
 
-  /** From now on; one observer. */
+  /** Sets the one observer. */
   observe(observe: ObserveCommit): void {
     this.#observe = observe
   }
 
-  /** Begins an empty file with this header; the first transaction adds the root. It goes on counting commits from `generation`. */
+  /** Begins an empty file with this header; the first transaction adds the root. Commits are counted from `generation` on. */
   initialise(header: Bytes, generation = 0): void {
     this.#begunAt = generation
     writeHeader(this.#file, header)
     this.#root = { ...this.#root, generation, header: headerChecksum(header) }
   }
 
-  /** Checks the whole file and takes it into use; throws, and uses nothing of it, at the first thing that is not right. */
+  /** Checks the whole file and takes it into use. Throws at the first problem; nothing of the file is used then. */
   load(visitors: Visitors): void {
     this.#guarded("read", () => {
       const index: Index = new Map()
@@ -75,7 +76,7 @@ export class RecordVault {
     })
   }
 
-  /** The check of the start and SQLite's own, on a store in use; returns the number of records. */
+  /** Repeats the check of a start, with SQLite's page check, on an open store. Returns the number of records. */
   verify(visitors: Visitors): number {
     return this.#guarded("read", () => {
       const { root, size } = scan(this.#file, this.#sealer, "thorough", visitors)
@@ -88,7 +89,7 @@ export class RecordVault {
     return this.#markOf(keyOf(this.#sealer.blind(kind.byte, name))) !== undefined
   }
 
-  /** The record, or undefined when there is none. Throws if it is not exactly the one that was last written. */
+  /** The record, or undefined if there is none. Throws E-STO-010 or -011 if it is not exactly the one that was last written. */
   read<T>(kind: RecordKind<T>, name: Uint8Array): T | undefined {
     return this.#guarded("read", () => {
       const id = this.#sealer.blind(kind.byte, name)
@@ -103,8 +104,8 @@ export class RecordVault {
   }
 
   /**
-   * Runs `body` and commits what it changed: on the disk when this returns, and nothing has changed when it throws. In a part of a
-   * group it joins that, and is on the disk with the group.
+   * Runs `body` and commits its changes: durable when this returns; nothing has changed if it throws. Inside a part of a group it joins the
+   * group's transaction, and is durable when the group is.
    */
   transaction<T>(body: (tx: StoreTransaction) => T): T {
     const group = this.#group
@@ -115,8 +116,8 @@ export class RecordVault {
   }
 
   /**
-   * Runs all `parts` in one transaction, which is one sync of the disk for all of them. Each part sees what those before it changed;
-   * one that throws changes nothing and is rejected. Throws when the whole does not come to the disk: then no part has changed anything.
+   * Runs all `parts` in one transaction, so that they share the syncs of one commit. Each part sees the changes of the parts before it. A
+   * part that throws changes nothing and is rejected. Throws if the commit fails: then no part has changed anything.
    */
   group(parts: readonly (() => unknown)[]): readonly PromiseSettledResult<unknown>[] {
     const undo: (() => void)[] = []
@@ -149,7 +150,7 @@ export class RecordVault {
       try {
         this.#file.undoPart()
       } catch {
-        throw error // SQLite has ended the transaction by itself, as on a full disk: the group has failed as a whole
+        throw error // SQLite has rolled back the whole transaction, as on a full disk: the group fails as a whole
       }
       return { status: "rejected", reason: asFault(error, this.path, "write to") }
     }
@@ -181,7 +182,7 @@ export class RecordVault {
     }
   }
 
-  /** Nothing works from here on. */
+  /** Every later call throws E-STO-019. */
   close(): void {
     this.#stopped = new CosignerError("E-STO-019", { path: this.path, why: "it was closed" })
   }
@@ -202,7 +203,7 @@ export class RecordVault {
       this.#file.commit()
     } catch (error) {
       this.#undo()
-      // A commit that reports a failure is normally undone. Should it stand all the same, memory and disk have parted.
+      // A commit that reports a failure is normally undone. If it stands all the same, memory and disk differ.
       if (this.#generationOnDisk() !== this.#root.generation) throw this.#inDoubt()
       throw error
     }
@@ -214,14 +215,14 @@ export class RecordVault {
     }
   }
 
-  /** A failure does not undo the commit: later commits overwrite the log, or the end of the process removes it. */
+  /** Ignores a failure, which does not undo the commit: later commits overwrite the log, or closing the file removes it. */
   #forgetReplaced(): void {
     try {
       this.#file.forgetReplaced()
     } catch {}
   }
 
-  /** Ends what is not committed; after a commit there is nothing to end. */
+  /** Rolls back; does nothing after a commit. */
   #undo(): void {
     try {
       this.#file.rollback()

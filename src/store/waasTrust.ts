@@ -1,6 +1,6 @@
 /**
- * Which WaaS this node follows: the key that its operator decided on, where that is another one than the configuration first named, and
- * of each WaaS key the newest token that was seen (formats.md 14.1). Durable before anything is done for a WaaS that showed it.
+ * Which WaaS this node follows (formats.md 14.1): the key that the operator decided on, if that is not the configured one, and the newest
+ * token seen under each WaaS key. A token is durable before the node does anything for the WaaS that showed it.
  */
 import { type Bytes, equal } from "../bytes.ts"
 import * as c from "../codec.ts"
@@ -15,7 +15,7 @@ interface FollowedWaas {
   readonly signature: Bytes
 }
 
-/** Named by the key of WaaS. */
+/** Filed under the key of WaaS. */
 export const FOLLOWED_WAAS: RecordKind<FollowedWaas> = kind<FollowedWaas>(
   40,
   "followed WaaS",
@@ -29,7 +29,7 @@ export const FOLLOWED_WAAS: RecordKind<FollowedWaas> = kind<FollowedWaas>(
 /** The operator's decision about the key of WaaS. */
 interface TrustedWaas {
   readonly waasKey: Bytes
-  /** Keys that it took the place of: they are not trusted any more, whatever a file says. */
+  /** Keys that it replaced. They are not trusted any more, whatever the configuration says. */
   readonly replaced: readonly Bytes[]
   readonly decidedMs: number
 }
@@ -40,7 +40,7 @@ export const TRUSTED_WAAS: RecordKind<TrustedWaas> = kind<TrustedWaas>(
   c.struct<TrustedWaas>({ waasKey: c.fixed(32), replaced: c.list(c.fixed(32)), decidedMs: c.u64 }),
 )
 
-/** So many replaced keys are remembered; a decision is rare. */
+/** The most replaced keys that are remembered. Such decisions are rare. */
 const MOST_REPLACED = 64
 
 export class WaasTrust {
@@ -50,25 +50,25 @@ export class WaasTrust {
     this.#vault = vault
   }
 
-  /** The newest token of that WaaS that this node followed. */
+  /** The newest token that this node has seen of that WaaS; undefined if none. */
   followed(waasKey: Uint8Array): SignedWaasToken | undefined {
     const found = this.#vault.read(FOLLOWED_WAAS, waasKey)
     return found && { token: found.token, signature: found.signature }
   }
 
-  /** On the disk when it returns. */
+  /** Records the newest token of a WaaS; durable when it returns. */
   follow(waasKey: Bytes, { token, signature }: SignedWaasToken): void {
     this.#vault.transaction((tx) => tx.put(FOLLOWED_WAAS, waasKey, { waasKey, token, signature }))
   }
 
-  /** Undefined where nobody decided: then the configuration's key counts. */
+  /** The operator's decision; undefined if there is none, and the configured key counts. */
   decision(): TrustedWaas | undefined {
     return this.#vault.read(TRUSTED_WAAS, NO_NAME)
   }
 
   /**
-   * The operator's decision to follow the WaaS of that key from now on, whatever it says of itself, and no more that of the key so far.
-   * On the disk when it returns.
+   * Records the operator's decision to follow the WaaS with that key, and not to trust the key so far (`before`) any more. Forgets the last
+   * token of the new key, so that any token of it is accepted next. Durable when it returns.
    */
   decide(waasKey: Bytes, before: Bytes | undefined, nowMs: number): TrustedWaas {
     const known = this.decision()

@@ -1,7 +1,7 @@
 /**
- * What a node remembers as a witness of its peers' logs, and what others have said of its own: the last checkpoint that it cosigned for
- * each, keys that it saw first and never replaces, the newest cosigned checkpoint of its own log, and a doubt of it, which only an
- * operator's decision ends.
+ * What a node remembers as a witness of its peers' logs: the last checkpoint that it cosigned for each peer, and the peers' keys, which are
+ * pinned at first sight and never replaced. And what it knows about its own log: the newest cosigned checkpoint, and evidence that the log
+ * went back (a doubt), which only an operator's decision ends.
  */
 import { type PartyId, partyBytes } from "../keys/party.ts"
 import type { AuditLog } from "./auditLog.ts"
@@ -10,7 +10,7 @@ import { NO_NAME } from "./rows.ts"
 import type { StoreTransaction } from "./transaction.ts"
 import type { RecordVault } from "./vault.ts"
 
-/** Last checkpoints of earlier incarnations that are kept of one peer. */
+/** The most last checkpoints of earlier incarnations that are kept for one peer. */
 const MOST_EARLIER = 8
 
 export class WitnessMemory {
@@ -28,12 +28,13 @@ export class WitnessMemory {
     this.#doubt = doubt
   }
 
+  /** What is known about a peer; with empty fields if nothing is. */
   of(party: PartyId): WitnessedLog {
     const known = this.#vault.read(WITNESSED, partyBytes(party))
     return known ?? { party, key: "", note: "", earlier: [], witness: "" }
   }
 
-  /** Before it is cosigned. `begins`: it is the first of another incarnation. */
+  /** Records a peer's checkpoint; call it before cosigning. `begins` is true for the first checkpoint of another incarnation. */
   saw(party: PartyId, key: string, note: string, begins: boolean): void {
     const before = this.of(party)
     const earlier =
@@ -41,12 +42,12 @@ export class WitnessMemory {
     this.#put({ ...before, key, note, earlier })
   }
 
-  /** The key by which a peer cosigns, from the first time on. */
+  /** Pins the key with which a peer cosigns. */
   pin(party: PartyId, witness: string): void {
     this.#put({ ...this.of(party), witness })
   }
 
-  /** A signed note. */
+  /** The newest cosigned checkpoint of this node's log, a signed note; undefined if there is none. */
   get cosigned(): string | undefined {
     return this.#vault.read(COSIGNED, NO_NAME)
   }
@@ -55,12 +56,12 @@ export class WitnessMemory {
     this.#vault.transaction((tx) => tx.put(COSIGNED, NO_NAME, note))
   }
 
-  /** Until an operator decides, this node signs nothing. */
+  /** Evidence that this node's log went back. While there is one, the node signs nothing. */
   get doubt(): LogDoubt | undefined {
     return this.#doubt
   }
 
-  /** The first one stays. */
+  /** Records a doubt, in one commit with a leaf about it. Ignored if there is one already. */
   raise(doubt: LogDoubt, facts: { readonly size: number; readonly theirs: number }): void {
     if (this.#doubt !== undefined) return
     this.#vault.transaction((tx) => {
@@ -75,7 +76,7 @@ export class WitnessMemory {
     })
   }
 
-  /** The operator goes on from this copy (Store.acceptRollback): another log begins. */
+  /** Ends the doubt, because the operator continues from this copy (Store.acceptRollback) and a new log incarnation begins. */
   settle(tx: StoreTransaction): void {
     const before = this.#doubt
     tx.remove(LOG_DOUBT, NO_NAME)
