@@ -1,6 +1,6 @@
 /**
- * Words of people on their way from approvers to nodes (approvals.md 5). WaaS looks at their form, so that what it carries is about a
- * task of its own, and at nothing else: it knows no approver, and whether a word counts each node says for itself.
+ * Signed statements on their way from approvers to nodes (approvals.md 5); the code calls one a word. WaaS checks only that a word has the
+ * right form and names a task of its own. It knows no approver: each node decides for itself whether a word counts.
  */
 import { isDeepStrictEqual } from "node:util"
 import { encodeSignedStatement, type SignedStatement } from "../../approvals/approver.ts"
@@ -14,39 +14,43 @@ import { isFinal, type OutgoingFrame, type ProgressStep } from "./progress.ts"
 import { hasEnded, wasAsked } from "./quorum.ts"
 import type { VersionsOf } from "./versions.ts"
 
-/** Of one approver and one decision: more would be somebody who fills the list. */
+/** How many words with one approver and decision a task keeps: more would only fill the list. */
 const MOST_OF_ONE = 8
+/** How many words a task keeps. */
 const MOST = 128
-/** Of one task, all words together. */
+/** How long all words of a task may be together. */
 const MOST_BYTES = 1024 * 1024
 
 const bytesOf = (word: string): Bytes => copy(Buffer.from(word, "base64"))
 
-/** The words of a task, as nodes read them. */
+/** The words of a task in the form that nodes read. */
 export const wordsOf = ({ approvals = [] }: Pick<WaasTask, "approvals">): readonly Bytes[] => approvals.map(bytesOf)
 
 const sent = (record: WaasTask, to: string): readonly OutgoingFrame[] =>
   wordsOf(record).map((signed) => ({ kind: "approval", to, signed }))
 
-/** A node waits for words: it gets those that are here. */
+/** The node waits for words: it is sent those of the task that WaaS has. */
 export function awaited(record: WaasTask, nodeId: string, { awaited, epoch }: Awaits): ProgressStep {
   if (isFinal(record) || hasEnded(record.reports[nodeId])) return { record, send: [] }
   const said = { epoch, words: awaited }
   const send = sent(record, nodeId)
-  // Said again, with each connection say: nothing is to be stored.
+  // The node repeats itself, as it does at each connection: nothing has to be stored.
   if (isDeepStrictEqual(record.awaits?.[nodeId], said)) return { record, send }
   return { record: { ...record, awaits: { ...record.awaits, [nodeId]: said } }, send }
 }
 
-/** To a node that waits, what it may have missed; undefined for one that does not. */
+/** Repeats the words to a node that waits for some; undefined for one that does not. */
 export const againTo = (record: WaasTask, nodeId: string): ProgressStep | undefined =>
   record.awaits?.[nodeId] === undefined ? undefined : { record, send: sent(record, nodeId) }
 
-/** Whether a word on the task is of use to the node, and it can read it. */
+/** Whether the node has the task open, and its release reads words. */
 const hears = (record: WaasTask, nodeId: string, versions: VersionsOf): boolean =>
   wasAsked(record, nodeId) && !hasEnded(record.reports[nodeId]) && versions(nodeId).link >= LINK_WITH_APPROVALS
 
-/** With all words for a node that is back: a rejection may have come while it was away. One that waits says so, and gets them then. */
+/**
+ * The step, with all words for a node that has connected: a rejection may have come while it was away. A node that waits for words says
+ * so itself, and gets them then.
+ */
 export function withWords(step: ProgressStep, nodeId: string, versions: VersionsOf): ProgressStep {
   const { record, send } = step
   const isWaiting = record.awaits?.[nodeId] !== undefined
@@ -54,7 +58,7 @@ export function withWords(step: ProgressStep, nodeId: string, versions: Versions
   return { record, send: [...send, ...sent(record, nodeId)] }
 }
 
-/** The task of a request that the word names; it is open. Throws 2006 and 60005. */
+/** Which of a request's tasks the word names. Throws 2006 if it names none of them, or another document; 60005 if that task has ended. */
 export function taskOfWord(
   signed: SignedStatement,
   tasks: readonly WaasTask[],
@@ -68,7 +72,7 @@ export function taskOfWord(
   return { task, statement }
 }
 
-/** The word is kept and goes to every node that has the task. The same word again changes nothing. Throws 2006 and 2026. */
+/** Keeps the word and sends it to every node that has the task. The same word again changes nothing. Throws 2006, 60005. */
 export function approvalAdded(record: WaasTask, signed: SignedStatement, versions: VersionsOf): ProgressStep {
   const { statement } = taskOfWord(signed, [record])
   const word = Buffer.from(encodeSignedStatement(signed)).toString("base64")

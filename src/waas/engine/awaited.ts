@@ -1,4 +1,4 @@
-/** Which nodes wait for words of people, and for which. */
+/** What nodes wait for from approvers. */
 import type { Awaited } from "../../policy/decision.ts"
 import type { NodeReport, WaasTask } from "../store/model.ts"
 
@@ -12,8 +12,8 @@ export const awaitedText = (words: readonly Awaited[]): string =>
     )
     .join(", ")
 
-/** A node that decided waits for nobody. */
-export function settledPeople<T extends Pick<WaasTask, "awaits">>(record: T, nodeId: string, report: NodeReport): T {
+/** The record without what the node waited for, if the report says that the node has decided. */
+export function withoutAwaits<T extends Pick<WaasTask, "awaits">>(record: T, nodeId: string, report: NodeReport): T {
   if (record.awaits?.[nodeId] === undefined || (report.status === 130 && !report.approved)) return record
   const { [nodeId]: _, ...awaits } = record.awaits
   return { ...record, awaits }

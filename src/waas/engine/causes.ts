@@ -4,14 +4,14 @@ import { MAX_ATTEMPTS } from "../../wire/signed.ts"
 import type { NodeReport, WaasTask } from "../store/model.ts"
 import { type Situation, signersOf } from "./quorum.ts"
 
-/** A rule, a payload or a callback server said no. Whatever else keeps a node from a task is no refusal (formats.md 12). */
+/** Whether a rule, a payload check or a callback server said no. Whatever else keeps a node from a task is no refusal (formats.md 12). */
 export const isRefusal = (code: string): boolean => /^E-(?:RSK|INT)-/.test(code)
 
-/** What nodes of link versions before 3 report as refused, and nodes since then put off. */
+/** Whether the code means "later". Nodes of link version 1 and 2 report such a code with status 160 (formats.md 12). */
 export const isLater = (code: string): boolean => LATER.includes(code)
 const LATER: readonly string[] = ["E-TSK-017", "E-TSK-035", "E-TSK-036", "E-TSK-048"]
 
-/** Its session ended for reasons of its own: the others had better go on without it. */
+/** With these codes a node ends an attempt for a reason of its own: the others should go on without it. */
 const OWN_REASONS: readonly string[] = [
   "E-TSK-008",
   "E-TSK-009",
@@ -29,11 +29,11 @@ const OWN_REASONS: readonly string[] = [
   "E-FRZ-001",
 ]
 
-/** Causes that are kept, and of each so much. */
+/** How many causes a task keeps, and how many characters of each. */
 const MOST_CAUSES = 8
 const MOST_LETTERS = 240
 
-/** What a node's report of an attempt that ended says, and of whom. */
+/** Why an attempt ended, as a node's report says, and which nodes are to blame: the node, or all signers if nobody can tell. */
 export function causeOf(
   record: WaasTask,
   nodeId: string,
@@ -56,10 +56,10 @@ export function withCause(record: WaasTask, why: string, blamed: readonly string
 }
 
 const MOST_PAUSE_MS = 30_000
-/** From this attempt on what is left of the time is shared out, so that the attempts that nodes allow last until the deadline. */
+/** From this attempt on the remaining time is divided among the remaining attempts, because nodes accept no more than MAX_ATTEMPTS. */
 const MANY = 100
 
-/** Before the next attempt: doubles up to half a minute; each attempt is a new session, and costs every signer. */
+/** The pause before the next attempt, ms. It doubles up to half a minute: each attempt is a new session, which costs every signer. */
 export function pauseMs({ attempt, deadlineMs }: WaasTask, { nowMs, pace }: Situation): number {
   const doubled = Math.min(pace.retryMs * 2 ** Math.min(attempt - 1, 30), MOST_PAUSE_MS)
   if (attempt < MANY) return doubled

@@ -1,7 +1,7 @@
 /**
- * Share check-ups after a reshare: kept as they come, and handed on once as many members of the new epoch as its threshold
- * have signed, because then a node that left may erase what it still holds of the old one (threshold.md 6.4). Nobody is asked
- * here: an operator asks for check-ups. The receiver verifies each, so a check-up is worth no more for coming from WaaS.
+ * Share check-ups after a reshare. They are stored as they come, and passed on once `threshold` members of the new epoch have signed one:
+ * then a node that left may erase its share of the old epoch (threshold.md 6.4). Check-ups are begun by operators, never here. Receivers
+ * verify each check-up, so they need not trust WaaS.
  */
 import { fromHex, toHex } from "../../bytes.ts"
 import { messageBytes } from "../../tasks/keyshareSign.ts"
@@ -15,7 +15,7 @@ import { outranks } from "./reshare.ts"
 
 type Checkups = Extract<ToNode, { kind: "checkups" }>
 
-/** What a KeyShareSign that has just completed says of epochs that a reshare made; its signatures were verified before. */
+/** The check-ups to store of a KeyShareSign that has just completed, for epochs that a reshare made. Its signatures are verified. */
 export function checkupsMade({ before, record }: Change): readonly StoreWrite[] {
   const { state, outcome, shareKeys = [] } = record
   const [nodeId] = record.nodeIds
@@ -29,7 +29,7 @@ export function checkupsMade({ before, record }: Change): readonly StoreWrite[] 
   })
 }
 
-/** The nodes that what was just written may let erase something; none while too few members have signed. */
+/** The nodes to send check-ups to after these writes: those that follow a group for which enough members have signed now. */
 export async function awaitingCheckups(written: readonly StoreWrite[], store: WaasStore): Promise<readonly string[]> {
   const nodeIds = new Set<string>()
   for (const write of written) {
@@ -40,7 +40,7 @@ export async function awaitingCheckups(written: readonly StoreWrite[], store: Wa
   return [...nodeIds]
 }
 
-/** Of each group's reshares the latest with enough check-ups, which ends all epochs before it. */
+/** For each group the check-ups of its latest reshare that has enough of them: they end all epochs before that one. */
 export async function latestCheckups(reshares: readonly WaasTask[], store: WaasStore): Promise<readonly Checkups[]> {
   const latest = new Map<string, { readonly createdMs: number; readonly epochId: string; readonly frame: Checkups }>()
   for (const task of reshares) {
@@ -53,7 +53,7 @@ export async function latestCheckups(reshares: readonly WaasTask[], store: WaasS
   return [...latest.values()].map(({ frame }) => frame)
 }
 
-/** Those of the epoch that this reshare made; undefined until enough members have signed, and where it ended no other epoch. */
+/** The check-ups of the epoch that this reshare made; undefined until `threshold` members have signed, and for one that ends no epoch. */
 async function checkupsFrame({ taskId, document, outcome }: WaasTask, store: WaasStore): Promise<Checkups | undefined> {
   const asked = decodeTask(document)
   if (outcome?.type !== "group" || !("mode" in asked) || asked.mode !== "replace") return undefined

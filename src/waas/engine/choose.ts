@@ -1,4 +1,4 @@
-/** Which group signs, and which of its nodes: exactly as many as the threshold, that have a suite in common. */
+/** Chooses the signers of a group and the dealers of a reshare, by who is online and which protocol versions they share. */
 import type { CosignerError } from "../../errors.ts"
 import type { TaskVersion } from "../../wire/task.ts"
 import { VERSIONS, type Versions } from "../../wire/versions.ts"
@@ -10,11 +10,11 @@ import { agreed, type VersionsOf } from "./versions.ts"
 export interface Candidates {
   readonly online: (nodeId: string) => boolean
   readonly versions: VersionsOf
-  /** The task version that they must read, which needs a suite of that number; 1 unless said. */
+  /** The task version that the chosen nodes must read; it needs a suite of at least the same number. Absent: 1. */
   readonly least?: TaskVersion
 }
 
-/** The nodes that the caller named, if they can sign together. Throws 2006. */
+/** The nodes that the caller named. Throws 2006 unless they are exactly `threshold` members, 30032 if they share no version. */
 export function namedSigners(
   group: HolderGroup,
   nodeIds: readonly string[],
@@ -34,8 +34,8 @@ export function namedSigners(
 }
 
 /**
- * Without a wish of the caller: all members that may sign, of whom each attempt takes those that are well (quorum.ts), if they are more
- * than the threshold and read such a task. Otherwise the signers themselves. Throws 30032 where there are none.
+ * The nodes of a signing task, where the caller named none: all members that read tasks of version 3, if they are more than the
+ * threshold, so that each attempt chooses among them (quorum.ts); otherwise exactly the signers. Throws 30032 if there are none.
  */
 export function signersOrChoice(group: HolderGroup, candidates: Candidates): readonly string[] {
   const nodeIds = group.holders.map(({ nodeId }) => nodeId)
@@ -47,9 +47,10 @@ export function signersOrChoice(group: HolderGroup, candidates: Candidates): rea
 }
 
 /**
- * The signers of a group some of whose members are of an earlier release, and the dealers of a reshare: those that are online before those that are not, designated signers before others, in
- * the group's order. With too few online the request waits for the rest of its choice until its deadline. All of them share a
- * suite; of two choices that are equally good otherwise, the one with the newer suite. Throws 30032 where there is none.
+ * Exactly `threshold` members: the signers where too few members read tasks of version 3 to leave a choice, and the dealers of a reshare.
+ * Online nodes come before offline ones, then designated signers before others, in the group's order. The request waits for chosen nodes
+ * that are offline until its deadline. All chosen nodes share a suite: the newest one for which no more of them are offline than for
+ * another. Throws 30032 if no `threshold` members share one.
  */
 export function chooseSigners(group: HolderGroup, { online, versions, least = 1 }: Candidates): readonly string[] {
   const ranked = group.holders

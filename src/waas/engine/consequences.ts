@@ -1,6 +1,6 @@
 /**
- * What follows from steps of a request's tasks: the tasks that end with them, and the request, the group and the vault as
- * they then are. All of it goes into one commit.
+ * What else changes when tasks of a request take a step: other tasks that end with them, and the records of the request, the group and
+ * the vault. All of it goes into one commit.
  */
 import { CosignerError } from "../../errors.ts"
 import type { HolderGroup, ShareSignRequest, SignRequest, TssRequest, WaasTask } from "../store/model.ts"
@@ -11,15 +11,15 @@ import { cancelled, isFinal, type ProgressStep } from "./progress.ts"
 import { shareSignRequestNow, signRequestNow, tssRequestNow, validGroup, vaultWithKeys } from "./requests.ts"
 import { reshared, told } from "./reshare.ts"
 
-/** A step of one task, and what it stepped from: the same record if only something is to be said again. */
+/** A step of one task, with the record before it: the same object as `record` if frames are only repeated. */
 export interface Change extends ProgressStep {
   readonly before: WaasTask
 }
 
 interface Consequences {
-  /** The steps, and those of the tasks that end with them. */
+  /** The given steps, and a step for each task that ends with them. */
   readonly changes: readonly Change[]
-  /** The records beside the tasks. */
+  /** What is written besides the tasks. */
   readonly writes: readonly StoreWrite[]
   /** The request's new status, for the log; undefined while it is the same. */
   readonly status: Pick<AnyRequest, "status" | "code" | "reason"> | undefined
@@ -68,7 +68,7 @@ async function groupsNow(
   if (after.type === "KeyGen") {
     return after.status === "Success" && before.status !== "Success" ? keysMade(after, tasks, store) : []
   }
-  // A later attempt's certificate may come after an earlier one's has completed the task, and outrank it.
+  // A task may be completed by the certificate of one attempt, and then get that of another attempt, which outranks it.
   const isCompleted = ({ before, record }: Change) =>
     record.state === "completed" && (before.state !== "completed" || before.outcome !== record.outcome)
   return changes.some(isCompleted) ? reshared(after, tasks, store) : []
@@ -79,8 +79,7 @@ function statusChange(before: AnyRequest, { status, code, reason }: AnyRequest) 
 }
 
 /**
- * All tasks of a request after `steps`. One that ended without completing takes the open ones with it; which of them is
- * the cause was said when it ended.
+ * All tasks of a request after `steps`. A task that ended without completing ends the open ones too, with E-WAA-026, which names it.
  */
 function joined(
   tasks: readonly WaasTask[],
@@ -120,7 +119,7 @@ export async function requestOf(
   return kind === "tss" ? store.tssRequest(id) : store.shareSignRequest(id)
 }
 
-/** Every record that another one names was written with it or before it. */
+/** Throws E-CLI-001, a defect: a record that another one refers to is always written before it or with it. */
 export function missingRecord(id: string): never {
   throw new CosignerError("E-CLI-001", { what: `the record ${id} of a task is missing` })
 }
@@ -128,8 +127,8 @@ export function missingRecord(id: string): never {
 export const liveWrite = (record: WaasTask, live: boolean): StoreWrite => ({ put: "task", record, live })
 
 /**
- * What must not be forgotten, or is to be seen at every replica: a start that was signed, an end, a signature, a word of a person, who waits
- * for people.
+ * Whether a step of a signing task has to be stored: it begins an attempt, brings a signature or an approver's statement, ends the task,
+ * or changes for which approvers a node waits, which every replica shows.
  */
 export const isDurable = ({ before, record }: Change): boolean =>
   record.attempt !== before.attempt ||

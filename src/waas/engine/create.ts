@@ -1,6 +1,6 @@
 /**
- * From what a caller asks to the records that carry it out: the request and its task documents, signed, not yet sent.
- * Whatever cannot be asked of nodes is refused here, with a number and a reason.
+ * Makes the records of a new request: the request and its tasks, whose documents are signed, and neither stored nor sent yet. What nodes
+ * would refuse is refused here, with an API error code and a reason.
  */
 import { isCode } from "../../errors.ts"
 import type { Clock } from "../../tasks/ports.ts"
@@ -52,7 +52,7 @@ export interface Making {
 export interface TssWish {
   readonly vault: Vault
   readonly group: HolderGroup
-  /** What a KeyGen makes a key on. */
+  /** The curves on which a KeyGen makes keys. */
   readonly curves: readonly CurveType[]
   /** What a reshare starts from; undefined for a KeyGen. */
   readonly from: ReshareFrom | undefined
@@ -64,7 +64,7 @@ export interface ReshareFrom {
   readonly type: Exclude<TssRequestType, "KeyGen">
   readonly group: HolderGroup
   readonly dealers: readonly string[]
-  /** Its keys that are to be dealt again. */
+  /** The keys of `group` that are dealt again. */
   readonly shareGroups: HolderGroup["shareGroups"]
 }
 
@@ -75,28 +75,28 @@ export interface SignWish {
   readonly fingerprint: string
   readonly curve: CurveType
   readonly signatureType: SignatureType
-  /** The signers; more than the threshold are all who may sign, and who does is chosen at each attempt. */
+  /** The signers. If they are more than the threshold, any of them may sign, and each attempt chooses among them. */
   readonly nodeIds: readonly string[]
   readonly messages: readonly SignMessage[]
-  /** What messages name; with any, the tasks are of version 2. */
+  /** The payloads to which messages refer by their index. With any, the tasks are of version 2 or 3. */
   readonly payloads: readonly TaskPayload[]
   readonly extraInfo: Readonly<Record<string, unknown>>
   readonly description: string
   readonly deadlineMs: number
-  /** The request's id, where a record beside it has the same; a new one otherwise. */
+  /** The id of the request, where a record in `beside` refers to it; absent: a new one. */
   readonly signRequestId?: string
-  /** Records that are written with the request. */
+  /** Records that are committed together with the request. */
   readonly beside?: readonly StoreWrite[]
 }
 
 /**
- * One word to look for everywhere: a request's first task has the request's own id, further ones the same with -2, -3 behind it. So
- * the answers of WaaS, its log, those of the nodes, events and callback requests all hold it.
+ * A request's first task has the request's own id, further ones the same with -2, -3 appended. So a search for that one id finds the
+ * request in API answers, events, callback requests and the logs of WaaS and nodes.
  */
 const taskIdsOf = (requestId: string, count: number): readonly string[] =>
   Array.from({ length: count }, (_, index) => (index === 0 ? requestId : `${requestId}-${index + 1}`))
 
-/** One task per curve, for all nodes of the group; of a reshare for those that deal besides. */
+/** A key generation or reshare: one task per curve, for all nodes of the target group and, in a reshare, the dealers. Throws 2006. */
 export async function makeTssRequest(
   wish: TssWish,
   by: Making,
@@ -153,7 +153,7 @@ export async function makeTssRequest(
   return { request, tasks: await Promise.all(making) }
 }
 
-/** KeyReshare replaces the epoch of the key's group; the others make another group of the same key. */
+/** A request of type KeyReshare replaces the epoch of the key's group; one of the other types makes another group of the same key. */
 function reshareTask(
   common: Pick<KeyReshareTask, "version" | "task_id" | "biz_task_id" | "created_ms" | "deadline_ms" | "extra_info">,
   target: HolderGroup,
@@ -176,7 +176,7 @@ function reshareTask(
   }
 }
 
-/** A signing request: one task for every 32 messages. Throws 30032 if the group has no key on that curve. */
+/** A signing request: one task for every 32 messages. Throws 30032 if the group has no key on that curve, 2006. */
 export async function makeSignRequest(
   wish: SignWish,
   by: Making,
@@ -320,7 +320,7 @@ async function taskRecord(
   }
 }
 
-/** What nodes would not read was asked for by the caller: the shapes that are ours alone always fit. */
+/** Throws 2006 for a task that nodes would refuse: what WaaS itself puts into it always fits, so the caller's part is the cause. */
 async function signed(task: Task, documents: Documents): Promise<SignedDocument> {
   try {
     return await documents.task(task)

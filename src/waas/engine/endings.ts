@@ -1,6 +1,6 @@
 /** Callers that wait for the end of a request (`?wait=30`): told once its end is durable, bounded in number and in time. */
 
-/** All together; further ones are answered at once, with the request as it is. */
+/** The most callers that wait at one time. Further ones are answered at once, with the request as it is. */
 const MOST_WAITING = 2_048
 
 export class RequestEndings {
@@ -8,7 +8,10 @@ export class RequestEndings {
   #count = 0
   #isClosed = false
 
-  /** Resolves when the request has ended, may have, or the signal fires. False: nobody is kept waiting, now or any more. */
+  /**
+   * Resolves when the request has ended or may have ended, when the signal fires, or at `close`. False if it did not wait (too many
+   * callers do, the signal had fired, or `close` was called), or was ended by `close`.
+   */
   async wait(requestId: string, signal: AbortSignal): Promise<boolean> {
     if (signal.aborted || this.#isClosed || this.#count >= MOST_WAITING) return false
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -32,12 +35,12 @@ export class RequestEndings {
     for (const tell of this.#waiting.get(requestId) ?? []) tell()
   }
 
-  /** Word of ends may have been lost: everybody looks for themselves. */
+  /** News of ends may have been lost: wakes all callers, who then look at their requests. */
   mayHaveEnded(): void {
     for (const requestId of this.#waiting.keys()) this.ended(requestId)
   }
 
-  /** WaaS stops: everybody gets an answer. */
+  /** WaaS stops: wakes all callers, and nobody waits from now on. */
   close(): void {
     this.#isClosed = true
     this.mayHaveEnded()

@@ -1,7 +1,7 @@
 /**
- * The engine takes requests and hears nodes, one event at a time. What an event changes goes through liveTasks.ts: durable
- * first, then said. Envelopes between nodes pass through and are never kept. Where several replicas serve one store each works on its
- * own requests; what it is asked about those of others it answers from the store, or leaves for them there (errands.ts).
+ * The engine of WaaS: it takes requests from the API and frames from nodes, and handles one at a time. liveTasks.ts makes every change
+ * durable before a frame about it leaves. Envelopes between nodes are relayed and never stored. Where several replicas serve one store,
+ * each works on requests of its own: questions about others it answers from the store, and orders for them it leaves there (errands.ts).
  */
 import type { SignedStatement } from "../../approvals/approver.ts"
 import { errorText, isCode } from "../../errors.ts"
@@ -51,7 +51,7 @@ import { KeyedTurns, Turns } from "./turns.ts"
 
 type TssRequestWish = Omit<TssWish, "curves" | "from"> & { readonly reshare: ReshareWish | undefined }
 
-/** Tasks of a replica that is gone, at one tick. */
+/** The most tasks of replicas that are gone that one tick takes over. */
 const MOST_TAKEN = 256
 
 export class Engine {
@@ -64,12 +64,12 @@ export class Engine {
   readonly #news: EpochNews
   readonly #refreshes: Refreshes
   readonly #turns = new Turns()
-  /** Connections of one node, one after another. */
+  /** A node's connections are admitted and taken leave of one after another; those of other nodes do not wait for them. */
   readonly #admissions = new KeyedTurns()
   readonly #errands: Errands
   readonly #handOvers: HandOvers
   readonly #subscription: Disposable
-  /** There may be. */
+  /** Whether there may be tasks that no replica works on. */
   #hasOrphans = true
 
   private constructor(options: EngineOptions, known: KnownNodes) {
@@ -80,7 +80,7 @@ export class Engine {
       ...options,
       news: this.#news,
       versions: (nodeId) => known.versions(nodeId),
-      // Here it is heard as everywhere (#onNews).
+      // This process hears its own news too (#onNews).
       onEnded: (requestId) => options.shared.tell({ kind: "ended", requestId }),
       onRetired: (taskId) => this.#nodes.forget(taskId),
     })
@@ -102,7 +102,7 @@ export class Engine {
     this.#subscription = options.shared.subscribe((news) => this.#onNews(news))
   }
 
-  /** An engine that has read back what was unfinished. */
+  /** Makes an engine that goes on with the unfinished tasks of this replica, which it reads from the store. */
   static async open(options: EngineOptions): Promise<Engine> {
     const engine = new Engine(options, await KnownNodes.open(options.store))
     await engine.#live.load()
@@ -110,60 +110,65 @@ export class Engine {
     return engine
   }
 
-  /** Whether any group names the node: nobody else may stay connected. */
+  /** Whether any group names the node: only such a node may stay connected. */
   isKnownNode(nodeId: string): boolean {
     return this.#known.has(nodeId)
   }
 
-  /** What the node speaks, as it told when it last connected. */
+  /** The protocol versions that the node told when it last connected. */
   versions(nodeId: string): NodeVersions {
     return this.#known.versions(nodeId)
   }
 
-  /** Since the start. */
+  /** How many envelopes and reports of nodes were dropped since this process started. */
   get dropped(): { readonly envelopes: number; readonly reports: number } {
     return this.#nodes.dropped
   }
 
-  /** For people. */
+  /** What the engine knows of nodes and open tasks, for people. */
   look = (): EngineLook => lookAt(this.#live, this.#options.relay, (nodeId) => this.versions(nodeId))
 
   // ---- requests ----------------------------------------------------------------------------------------------------
 
-  /** Stores a new group (groupChanges.ts): its nodes are known from then on. */
+  /** Stores a new group, whose nodes are known from then on. Throws 2029 (groupChanges.ts). */
   createGroup(group: HolderGroup): Promise<HolderGroup> {
     return this.#withNodes(() => this.#groups.create(group))
   }
 
-  /** Stores the vault's main group as its nodes took it over from recovery files. Throws 2029 where the vault has one. */
+  /** Stores a main group whose nodes took their shares from recovery files. Throws 2028, and 2029 for a vault that has keys already. */
   importGroup(group: HolderGroup): Promise<HolderGroup> {
     return this.#withNodes(() => this.#groups.import(group))
   }
 
+  /** Makes a signing group the main group of its vault. Throws 2028, 2029 (groupChanges.ts). */
   upgradeToMain(groupId: string, original: "Invalidate" | "ConvertToSigningGroup"): Promise<HolderGroup> {
     return this.#setUps(() => this.#groups.upgradeToMain(groupId, original))
   }
 
+  /** Makes the group Unavailable. Throws 2028, 2029 (groupChanges.ts). */
   deleteGroup(groupId: string): Promise<void> {
     return this.#setUps(() => this.#groups.delete(groupId))
   }
 
-  /** Throws 2028. In turn with everything else that writes vaults. */
+  /** Replaces the vault by `change` of it, while nothing else writes vaults. Throws 2028. */
   changeVault(vaultId: string, change: (vault: Vault) => Vault): Promise<Vault> {
     return this.#setUps(() => this.#groups.changeVault(vaultId, change))
   }
 
   /**
-   * Begins the key generation of a new group, or a reshare to it. Throws 2029 if the groups are not in a state for that or
-   * have a request that is still open, 2006 for nodes that cannot be meant.
+   * Begins the key generation of a new group, or a reshare to a group. Throws 2028 for an unknown group, 2029 if the groups are not in a
+   * state for it or have an open request, 2006 and 30032 for dealers that do not fit, 2026 if too many tasks are in work.
    */
   createTssRequest(wish: TssRequestWish): Promise<TssRequest> {
     return this.#serially(() => this.#beginTss(wish))
   }
 
-  /** Begins to sign, or answers the request that came under this request_id before. Throws 30001 if that asked another thing. */
+  /**
+   * Begins to sign, or returns the request that came under this request_id before. Throws 30001 if that one asked for something else,
+   * 30032 and 2006 for what cannot be signed, 2026 if too many tasks are in work.
+   */
   async createSignRequest(wish: SignWish): Promise<SignRequest> {
-    // Signed before its turn comes: the key may be somewhere else, and nobody else is to wait for it.
+    // The documents are signed outside the queue: a signing key that is elsewhere may be slow, and nothing else should wait for it.
     const { request, tasks } = await makeSignRequest(wish, await this.#making())
     const begin = () =>
       this.#durably(async () => {
@@ -173,11 +178,11 @@ export class Engine {
         await this.#live.pump()
         return request
       })
-    // Until it is durable: the same at another replica finds it then.
+    // Held until the request is durable, so that another replica that is asked the same finds it.
     return this.#options.shared.exclusively(`request ${wish.requestId}`, begin)
   }
 
-  /** Asks one node to sign with its shares of a group. Throws 30032 for a group without keys, 2006 for a node that is not in it. */
+  /** Asks one node to sign with its shares of a group. Throws 30032 for a group without keys, 2006 for a node without a share, 2026. */
   createShareSignRequest(wish: Omit<ShareSignWish, "shareKeys">): Promise<ShareSignRequest> {
     return this.#serially(async () => {
       const tasksOf = (request: AnyRequest) => this.tasksOf(request)
@@ -189,39 +194,40 @@ export class Engine {
     })
   }
 
-  /** Throws 2028, 60005 once the request has ended, and E-WAA-085 where its own replica does not answer. */
+  /** Ends the request. Throws 2028, 60005 if it has ended otherwise, E-WAA-085 if the replica that works on it does not answer. */
   cancelTssRequest(id: string): Promise<TssRequest> {
     return this.#errands.cancelled(id, () => this.#options.store.tssRequest(id))
   }
 
+  /** Ends the request. Throws as cancelTssRequest does. */
   cancelSignRequest(id: string): Promise<SignRequest> {
     return this.#errands.cancelled(id, () => this.#options.store.signRequest(id))
   }
 
-  /** Keeps a person's word on a task of the request, and brings it to the nodes that have it. Throws 2006, 60005 and E-WAA-085. */
+  /** Keeps an approver's statement on a task of the request, and sends it to the nodes that have the task (errands.ts). */
   addApproval(request: AnyRequest, signed: SignedStatement): Promise<void> {
     return this.#errands.addApproval(request, signed)
   }
 
-  /** A person's order to a node. False: it cannot be passed on now. */
+  /** Passes a person's order on to a node. False if the node is offline or takes no orders. */
   order(nodeId: string, order: string): boolean {
     return passOn(this.#options.relay, this.versions(nodeId), nodeId, order)
   }
 
   /**
-   * Resolves when the request has ended, when it may have, when the signal fires, or when this process stops. False: it is not waited
-   * for any more.
+   * Resolves when the request has ended or may have ended, when the signal fires, or when this process stops. False if there was no
+   * waiting (too many callers wait already) or there will be none any more: a caller that asks again must pause first.
    */
   whenEnded(requestId: string, signal: AbortSignal): Promise<boolean> {
     return this.#endings.wait(requestId, signal)
   }
 
-  /** Whether this replica works on the request, and so hears of its end for certain. */
+  /** Whether this replica works on the request. Only then is `whenEnded` certain to notice the end: news of other replicas may be lost. */
   worksOn(request: AnyRequest): boolean {
     return this.#live.worksOn(request)
   }
 
-  /** Nobody is kept waiting from now on. */
+  /** Ends all waiting for requests, and listens to no more news. */
   close(): void {
     this.#subscription[Symbol.dispose]()
     this.#endings.close()
@@ -232,14 +238,14 @@ export class Engine {
     return this.#live.tasksOf(request)
   }
 
-  /** Who keeps the tasks of an open request from going on, and why; for people. Of those of another replica only that one knows. */
+  /** Which nodes the tasks of an open request wait for, and why; for people. Tasks of other replicas are left out: only those know. */
   waitingFor(tasks: readonly WaasTask[]): readonly string[] {
     const at = this.#live.situation()
     const own = tasks.filter((task) => !isFinal(task) && this.#live.atWork.has(task.taskId))
     return [...new Set(own.flatMap((task) => missing(task, at)))]
   }
 
-  /** Whether a node may work, and if so how far it has come and what it speaks: durable when it resolves. */
+  /** Whether the node may work (fencing.ts). Its token and versions are durable when this resolves with "newest". */
   admitFencingToken(nodeId: string, now: NodeFencingToken): ReturnType<SharedStore["admit"]> {
     return this.#admissions.take(nodeId, async () => {
       const admission = await this.#options.shared.admit(nodeId, now)
@@ -248,17 +254,17 @@ export class Engine {
     })
   }
 
-  /** The connection with which that start of the node was let in has ended. */
+  /** A connection has ended that was admitted for that start of the node. */
   left(nodeId: string, bootId: string): Promise<void> {
     return this.#admissions.take(nodeId, () => this.#options.shared.left(nodeId, bootId))
   }
 
   // ---- what happens ------------------------------------------------------------------------------------------------
 
-  /** A frame of a node whose identity the relay has proven. Never rejects but for a store that fails. */
+  /** Handles a frame of a node whose identity the relay has verified. Rejects only if the store fails. */
   async onFrame(nodeId: string, frame: FromNode): Promise<void> {
     if (frame.kind === "envelope") return this.#nodes.relay(nodeId, frame)
-    // Only a WaaS that adopts asks for groups (waas/adopt.ts); what peers say is the relay's (waas/peerRelay.ts).
+    // "groups" answers a WaaS that adopts (waas/adopt.ts). "peer" is handled by waas/peerRelay.ts.
     if (frame.kind === "groups" || frame.kind === "peer") return
     if (frame.kind === "readiness") {
       this.#refreshes.told(nodeId, frame.refresh)
@@ -267,11 +273,12 @@ export class Engine {
     await this.#nodes.onFrame(nodeId, frame)
   }
 
+  /** The node has connected. `peer`: what its end of the link remembers of the connection before. */
   onOnline(nodeId: string, peer: PeerMemory): Promise<void> {
     return this.#durably(() => this.#live.onOnline(nodeId, peer))
   }
 
-  /** Deadlines, retries, attempts that hang. To be called a few times a second. */
+  /** Ends tasks at their deadline and attempts that hang, begins retries, takes over work. To be called a few times a second. */
   tick(): Promise<void> {
     return this.#durably(async () => {
       if (this.#hasOrphans) await this.#takeOver()
@@ -282,17 +289,17 @@ export class Engine {
     })
   }
 
-  /** Resolves when everything that came before has been dealt with. */
+  /** Resolves when all work that was queued before has run. */
   idle(): Promise<void> {
     return this.#serially(async () => {})
   }
 
   // ---- inside ------------------------------------------------------------------------------------------------------
 
-  /** In turn, and resolved when what it did is on disk; others go on meanwhile. */
+  /** Runs `work` in its turn, and resolves when its changes are durable. The work after it need not wait for the commit. */
   async #durably<T>(work: () => Promise<T>): Promise<T> {
     const made = await this.#serially(work).catch(async (error: unknown) => {
-      // What it was refused for may be another's, that is about to be there.
+      // The refusal may rest on an earlier change that is being committed: the caller hears of it only after that.
       await this.#live.durable().catch(() => {})
       throw error
     })
@@ -304,7 +311,7 @@ export class Engine {
     return this.#turns.take(work)
   }
 
-  /** In turn with all replicas. */
+  /** Runs `work` while no other work, of this or another replica, makes or changes groups. */
   #setUps<T>(work: () => Promise<T>): Promise<T> {
     return this.#serially(() => this.#options.shared.exclusively(SET_UPS, work))
   }
@@ -352,7 +359,7 @@ export class Engine {
     return reshareFrom(wish, target, groups, this.#live.situation())
   }
 
-  /** Requests that nobody works on: as after a restart of whoever did. */
+  /** Goes on with requests that no replica works on, as their replica would after a restart. */
   async #takeOver(): Promise<void> {
     this.#hasOrphans = false
     const taken = await this.#options.shared.takeOver(MOST_TAKEN).catch((error: unknown) => {
@@ -360,14 +367,14 @@ export class Engine {
       throw error
     })
     if (taken.length === 0) return
-    // Until there are none: others take theirs meanwhile.
+    // There may be more: the next tick takes more of them. Other replicas take their part meanwhile.
     this.#hasOrphans = true
     this.#options.log.info("requests that nobody works on were taken over", { tasks: taken.length })
     await this.#live.takeOver(taken)
     this.#onNews({ kind: "errands" })
   }
 
-  /** Where another replica works on what this one thought its own, the store knows better: nothing here waits for that. */
+  /** E-WAA-086: another replica works on a task that this one took for its own. The store says which tasks are its own. */
   async #reload(error: unknown): Promise<void> {
     if (isCode(error, "E-WAA-086")) await this.#live.reload()
     throw error
@@ -382,11 +389,11 @@ export class Engine {
       ...(kind === "nodes" || kind === "rescan" ? [this.#known.look()] : []),
       ...(kind === "errands" || kind === "rescan" ? [this.#errands.look()] : []),
     ]
-    for (const look of looks) void look.catch((error: unknown) => this.#unseen(error))
+    for (const look of looks) void look.catch((error: unknown) => this.#lookFailed(error))
   }
 
-  #unseen(error: unknown): void {
-    const sentence = "what other replicas left here could not be looked at; it is tried again"
+  #lookFailed(error: unknown): void {
+    const sentence = "this WaaS could not read what other replicas left for it in the store; it tries again"
     this.#options.log.warn(sentence, { error: errorText(error) })
   }
 }

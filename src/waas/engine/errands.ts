@@ -1,7 +1,7 @@
 /**
- * What callers ask about requests that are under way: that they end, or that a person's word goes with them. Only the replica that works
- * on a request can do it. Another one leaves it for that one in the store, and waits, so that whoever asked gets the answer that the
- * other would give. An errand may be done twice: it changes nothing then.
+ * Orders of callers about requests under way: to cancel one, or to add an approver's statement to it. Only the replica that works on a
+ * request can carry out an order. Another one leaves it in the store as an errand and waits for the effect, so that its caller gets the
+ * answer that the working replica would give. An errand that is carried out twice changes nothing the second time.
  */
 import { decodeSignedStatement, encodeSignedStatement, type SignedStatement } from "../../approvals/approver.ts"
 import { isUnfit } from "../../approvals/statement.ts"
@@ -20,7 +20,7 @@ import { cancelled, isFinal } from "./progress.ts"
 import { isOpen } from "./requests.ts"
 import type { VersionsOf } from "./versions.ts"
 
-/** How long a caller waits for the other replica, and how often it looks: word of what was done may be lost. */
+/** How long a caller waits for the other replica, and how often it looks into the store: news of the effect may be lost. */
 const WAIT_MS = 5_000
 const LOOK_MS = 100
 
@@ -30,20 +30,24 @@ interface ErrandParts {
   readonly live: LiveTasks
   readonly endings: RequestEndings
   readonly versions: VersionsOf
-  /** In turn with everything else, and durable when it resolves. */
+  /** Runs `work` in the engine's turn, and resolves when its changes are durable. */
   readonly durably: <T>(work: () => Promise<T>) => Promise<T>
 }
 
 export class Errands {
   readonly #parts: ErrandParts
   #isLooking = false
-  #isLeft = false
+  /** Whether `look` was called since the errands were last read. */
+  #mustLook = false
 
   constructor(parts: ErrandParts) {
     this.#parts = parts
   }
 
-  /** The request as it ended. Throws 2028, 60005 once it has ended otherwise, and E-WAA-085 where its own replica does not answer. */
+  /**
+   * Ends the request, and returns it as it is then. Throws 2028, 60005 if it has ended otherwise, E-WAA-085 if the replica that works on
+   * it does not answer, E-WAA-090 if too many errands wait for that one.
+   */
   async cancelled<R extends AnyRequest>(id: string, find: () => Promise<R | undefined>): Promise<R> {
     const isOurs = await this.#parts.durably(async () => {
       const request = await find()
@@ -55,21 +59,24 @@ export class Errands {
     return (await find()) ?? missingRecord(id)
   }
 
-  /** Keeps a person's word on a task of the request, and brings it to the nodes that have it. Throws 2006, 60005 and E-WAA-085. */
+  /**
+   * Keeps an approver's statement on a task of the request, and sends it to the nodes that have the task. Throws 2006 for a statement
+   * that does not fit, 60005 if the task has ended, E-WAA-085 and E-WAA-090 as `cancelled` does.
+   */
   async addApproval(request: AnyRequest, signed: SignedStatement): Promise<void> {
     const foreign = await this.#parts.durably(() => this.#keepWord(request, signed))
     if (foreign !== undefined) await this.#wordElsewhere(foreign, signed)
   }
 
-  /** Does what others left for this replica: one look at a time, and what is left meanwhile makes another. */
+  /** Carries out the errands that other replicas left for this one. A call while that is under way makes it read the errands again. */
   async look(): Promise<void> {
-    this.#isLeft = true
+    this.#mustLook = true
     if (this.#isLooking) return
     this.#isLooking = true
     const { shared, durably } = this.#parts
     try {
-      while (this.#isLeft) {
-        this.#isLeft = false
+      while (this.#mustLook) {
+        this.#mustLook = false
         for (const kept of await shared.errands()) {
           if (await durably(() => this.#carryOut(kept))) await shared.errandDone(kept.id)
         }
@@ -81,7 +88,7 @@ export class Errands {
 
   // ---- here --------------------------------------------------------------------------------------------------------
 
-  /** False for a request of another replica. */
+  /** False for a request that another replica works on. */
   async #cancel(request: AnyRequest): Promise<boolean> {
     const { live } = this.#parts
     if (!live.worksOn(request)) return false
@@ -91,7 +98,7 @@ export class Errands {
     return true
   }
 
-  /** The task that the word is about, where another replica has to keep it. */
+  /** Keeps the statement, or returns its task if another replica works on that and has not kept the statement yet. */
   async #keepWord(request: AnyRequest, signed: SignedStatement): Promise<WaasTask | undefined> {
     const { live, versions } = this.#parts
     const { task } = taskOfWord(signed, await live.tasksOf(request))
@@ -101,7 +108,7 @@ export class Errands {
     return undefined
   }
 
-  /** False where it is another replica's by now. */
+  /** Whether the errand is done with. False if another replica works on the request by now: that one carries it out. */
   async #carryOut({ requestId, errand }: KeptErrand): Promise<boolean> {
     const { live, store } = this.#parts
     // Its first task has the request's own id (create.ts).
@@ -114,7 +121,7 @@ export class Errands {
       if (errand.kind === "cancel") await this.#cancel(request)
       else if (signed !== undefined) await this.#keepWord(request, signed)
     } catch (error) {
-      // Refused here, and not to be tried again.
+      // A refusal is final: the errand would be refused again.
       if (!(error instanceof ApiFailure)) throw error
     }
     return true
@@ -123,7 +130,7 @@ export class Errands {
   // ---- elsewhere ---------------------------------------------------------------------------------------------------
 
   async #cancelElsewhere(id: string, find: () => Promise<AnyRequest | undefined>): Promise<void> {
-    // Not left where it has ended meanwhile: then that is found at once.
+    // Leaves nothing if the request has ended meanwhile: then its end is found at once.
     await this.#parts.shared.leaveErrand(id, { kind: "cancel" })
     const request = await this.#until(id, async () => {
       const found = (await find()) ?? missingRecord(id)
@@ -150,7 +157,7 @@ export class Errands {
       const found = await look()
       if (found !== undefined) return found
       const isKeptWaiting = await this.#parts.endings.wait(requestId, AbortSignal.timeout(LOOK_MS))
-      // With as many callers as may wait, or at the stop, that comes back at once.
+      // `wait` returns at once if too many callers wait already, or this process stops.
       if (!isKeptWaiting) await Bun.sleep(LOOK_MS)
     }
     throw new CosignerError("E-WAA-085", { request: requestId })
@@ -163,7 +170,7 @@ const CANCELLED = "E-WAA-021"
 const hasEnded = ({ status }: AnyRequest, id: string): ApiFailure =>
   new ApiFailure(60005, `the request ${id} has ended: ${status}`)
 
-/** Undefined for a word that no caller can have handed over. */
+/** Undefined for bytes that are no signed statement, which no replica leaves. */
 function wordIn(word: string): SignedStatement | undefined {
   const signed = decodeSignedStatement(copy(Buffer.from(word, "base64")))
   return isUnfit(signed) ? undefined : signed

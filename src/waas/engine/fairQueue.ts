@@ -1,10 +1,10 @@
-/** Tasks that wait to be asked for: in order within a vault, and the vaults take turns, so that a long queue delays its own vault. */
+/** Tasks that nodes are to be asked for: in order within a vault, and the vaults take turns, so a long queue delays only its own vault. */
 
-/** How many vaults in a row may have to wait before the round is broken off; the next one goes on behind them. */
+/** After so many vaults in a row that have to wait, a round ends; the next round begins with the vault after them. */
 const MOST_WAITING = 32
 
 export class FairQueue {
-  /** In the order of their turns. */
+  /** The tasks of each vault, by vault id, in the order of the vaults' turns. */
   readonly #vaults = new Map<string, string[]>()
 
   get size(): number {
@@ -18,8 +18,8 @@ export class FairQueue {
   }
 
   /**
-   * Offers the first of each vault in turn: "taken" and "gone" leave the queue, "waits" stays at the head of its vault. Ends when
-   * `most` were taken, or when everybody has to wait.
+   * Offers the first task of each vault in turn. A task that is "taken" or "gone" leaves the queue; one that "waits" stays the first of
+   * its vault. Ends when `most` tasks were taken, or when all vaults (at most MOST_WAITING in a row) have to wait.
    */
   async serve(most: number, offer: (taskId: string) => Promise<"taken" | "gone" | "waits">): Promise<void> {
     let taken = 0
@@ -30,7 +30,7 @@ export class FairQueue {
       const [vaultId, waiting] = next
       const [taskId] = waiting
       const answer = taskId === undefined ? "gone" : await offer(taskId)
-      // To the end of the round.
+      // The vault's next turn comes after all others.
       this.#vaults.delete(vaultId)
       if (answer !== "waits") waiting.shift()
       if (waiting.length > 0) this.#vaults.set(vaultId, waiting)

@@ -2,9 +2,9 @@
 import type { NodeFencingToken } from "../store/model.ts"
 
 /**
- * Whether a node that stands so is not behind what was seen. Another incarnation is an operator's decision (a restore, an
- * accepted rollback), and the later one wins. Within one, starts and commits only grow, and one count of starts belongs to
- * one start: a clone that counted alike is found out by its boot id.
+ * Whether the token `now` is not older than the newest one that WaaS has `seen`. A higher incarnation wins: it is an operator's decision (a
+ * restore, an accepted rollback). Within an incarnation `boot` (starts) and `generation` (commits) only grow. Each start has its own
+ * random boot id, which gives away a clone of the database that counted to the same `boot`.
  */
 export function isNewest(now: NodeFencingToken, seen: NodeFencingToken | undefined): boolean {
   if (seen === undefined) return true

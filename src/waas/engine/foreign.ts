@@ -1,7 +1,7 @@
 /**
- * Reports about tasks that this replica does not work on. Of one that is open, or that another replica still has something to do for,
- * only that one may write; whoever is asked says from the store what is durable there. One that nobody works on any more is written
- * by whom a late word reaches, one replica at a time.
+ * Reports on tasks that this replica does not work on. A task that another replica works on is written by that one alone; this replica
+ * answers the node with what the store has. A task that no replica works on any more is written by the replica that gets a late report of
+ * it, one replica at a time.
  */
 import type { Report } from "../../wire/frames.ts"
 import type { WaasTask } from "../store/model.ts"
@@ -16,17 +16,17 @@ interface ForeignParts {
   readonly shared: Pick<SharedStore, "ownerOf" | "exclusively">
   readonly situation: () => Situation
   readonly send: (task: WaasTask, sends: readonly OutgoingFrame[]) => void
-  /** The node's word on a task that nobody works on, as on one of our own; durable when it resolves. */
+  /** Handles the report on a task that no replica works on, as one on a task of its own; durable when it resolves. */
   readonly heard: (task: WaasTask) => Promise<void>
 }
 
-/** False where there is no such task of that node. */
+/** Handles the report; false if there is no such task, or the node takes no part in it. */
 export async function heardOfForeign(nodeId: string, report: Report, parts: ForeignParts): Promise<boolean> {
   const { store, shared } = parts
   const task = await store.task(report.taskId)
   if (!isAbout(task, nodeId, report)) return false
   if (!isFinal(task)) return true
-  // Whose ending stands is heard no more.
+  // The ending of this node is stored: a repeated one is acknowledged, and nothing else is heard.
   if (hasEnded(task.reports[nodeId])) {
     parts.send(task, hasEnded(report) ? [{ kind: "outcomeStored", to: nodeId }] : [])
     return true
@@ -42,13 +42,14 @@ export async function heardOfForeign(nodeId: string, report: Report, parts: Fore
   return true
 }
 
+/** Whether the task has the digest that the node named, and the node takes part in it. */
 export const isAbout = (
   task: WaasTask | undefined,
   nodeId: string,
   { digest }: Pick<Report, "digest">,
 ): task is WaasTask => task?.digest === digest && task.nodeIds.includes(nodeId)
 
-/** What would change the end, its own replica is to hear: it is not acknowledged here, and so said again. */
+/** Answers from the store. A report that would change the task's end gets no answer, so that the node repeats it to the task's replica. */
 function sayWhatStands(task: WaasTask, nodeId: string, report: Report, { situation, send }: ForeignParts): void {
   const judgement = judgementOf(task, report)
   const arrival = { nodeId, report: nodeReport(report, judgement, 0), judgement }

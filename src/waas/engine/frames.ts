@@ -1,4 +1,4 @@
-/** Between frames and the engine's records: what is sent to a node, what a node's report says, whom an envelope is for. */
+/** Converts between frames and the engine's records: frames to send, reports that came, and the receivers of an envelope. */
 
 import { fromHex } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
@@ -14,7 +14,7 @@ import { signersOf } from "./quorum.ts"
 
 export type EnvelopeFrame = Extract<FromNode, { kind: "envelope" }>
 
-/** Undefined for a certificate that the task does not have; later where the key is somewhere else. */
+/** The frame to send, as a promise where the signing key is elsewhere; undefined for a certificate that the task does not have. */
 export function frameOf(
   task: WaasTask,
   send: OutgoingFrame,
@@ -51,7 +51,7 @@ const framed = (
   frame: (signed: SignedDocument) => ToNode,
 ): ToNode | Promise<ToNode> => (signed instanceof Promise ? signed.then(frame) : frame(signed))
 
-/** Everything that proves a set-up, to participants and bystanders alike. */
+/** Everything that a node needs to verify a set-up, whether or not it took part in it. */
 function succession(task: WaasTask, outcome: GroupOutcome): ToNode | undefined {
   const asked = decodeTask(task.document)
   if ("problem" in asked || (asked.type !== "KeyReshare" && asked.type !== "KeyGen")) return undefined
@@ -60,7 +60,7 @@ function succession(task: WaasTask, outcome: GroupOutcome): ToNode | undefined {
   return { kind: "succession", task: { document: task.document, signature: task.signature }, attempt, outcome }
 }
 
-/** What the outcome of a report is worth; undefined unless it is a report of success. */
+/** Judges the outcome of a report (outcome.ts); undefined unless the report is one of success. */
 export function judgementOf(task: WaasTask, { status, outcome }: Report): Judgement | undefined {
   if (status !== 190) return undefined
   if (outcome === undefined) return { kind: "refused", problem: "it has no outcome" }
@@ -71,7 +71,7 @@ export function judgementOf(task: WaasTask, { status, outcome }: Report): Judgem
   return judge(asked, outcome, task.attempt)
 }
 
-/** `incarnation`: which copy of its database the node had as it said so. */
+/** The report as it is kept, with its texts cut. `incarnation`: that of the node's database when it reported; 0 is not kept. */
 export const nodeReport = (report: Report, judgement: Judgement | undefined, incarnation: number): NodeReport => ({
   status: report.status,
   attempt: report.attempt,
@@ -83,14 +83,14 @@ export const nodeReport = (report: Report, judgement: Judgement | undefined, inc
   ...(incarnation === 0 ? {} : { incarnation }),
 })
 
-/** The participants of a task that runs, and nobody else; none for an envelope that does not belong to one. */
+/** The signers that are to get the envelope. None unless an attempt was begun, the task is open or completed, and the sender signs it. */
 export function receiversOf(task: WaasTask | undefined, from: string, { receiver }: EnvelopeFrame): readonly string[] {
-  // Those who have not finished may still need what the first to finish has sent.
+  // Signers that have not finished may still need what the first one to finish has sent, so a completed task still relays.
   const runs = task !== undefined && task.attempt > 0 && (!isFinal(task) || task.state === "completed")
   if (!runs || !signersOf(task).includes(from)) return []
   const others = signersOf(task).filter((id) => id !== from)
   if (receiver === undefined) return others
-  // A receiver may be written as node id or as key.
+  // A receiver may be written as a node id or as a public key.
   const party = parseParty(receiver)
   const to = party === undefined ? receiver : nodeIdOf(party)
   return others.filter((id) => id === to)

@@ -1,6 +1,6 @@
 /**
- * Frames on their way to nodes: each node gets them in the order in which they were said, also where a signature takes a while because the
- * key is somewhere else. A frame without its signature is not sent; what still matters is said again.
+ * Sends each node its frames in the order in which the engine made them, even where a signature takes a while because the key is
+ * elsewhere. A frame that could not be signed is not sent: the engine repeats what still matters.
  */
 import { errorText } from "../../errors.ts"
 import type { Log } from "../../log.ts"
@@ -10,7 +10,7 @@ import type { Documents, RelayPort } from "./ports.ts"
 export class FramesInOrder {
   readonly #relay: Pick<RelayPort, "send">
   readonly #log: Log
-  /** Of nodes for which a signature is being waited for: what goes before the next frame. */
+  /** For each node with a frame that waits for its signature: settles when the last such frame was sent. */
   readonly #waiting = new Map<string, Promise<void>>()
 
   constructor(relay: Pick<RelayPort, "send">, log: Log) {
@@ -36,7 +36,7 @@ export class FramesInOrder {
   }
 }
 
-/** A start that several nodes are told in one step is one statement, signed once. */
+/** For the frames of one step: all signers get the same start, so it is signed once. */
 export function signedOnce(documents: Documents): Documents {
   let start: ReturnType<Documents["start"]> | undefined
   return { ...documents, start: (said) => (start ??= documents.start(said)) }

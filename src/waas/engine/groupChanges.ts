@@ -1,6 +1,6 @@
 /**
- * Changes of key share holder groups that no task carries out: a new group, another type, deletion. One change of a group at
- * a time: none while a request that makes or replaces its keys is open. The caller runs them one after another.
+ * Changes of key share holder groups and vaults that need no task: a new group, another type, deletion. A group does not change while a
+ * request that makes or replaces its keys is open. The caller runs these methods one after another.
  */
 import { ApiFailure, notFound } from "../failure.ts"
 import type { HolderGroup, TssRequest, Vault } from "../store/model.ts"
@@ -16,8 +16,8 @@ export class GroupChanges {
   }
 
   /**
-   * A vault has one main group, and one that is to become it by Recovery or KeyReshare: a further one makes the last that
-   * never got its keys Unavailable. Throws 2029.
+   * Stores a new group. A vault has at most one New main group, which Recovery or KeyReshare gives keys: another one takes its place and
+   * makes it Unavailable. Throws 2029 if the New main group has some of its keys already, or an open request.
    */
   async create(group: HolderGroup): Promise<HolderGroup> {
     const main = group.type === "MainGroup" ? await this.#store.groupOf(group.vaultId, "MainGroup", "New") : undefined
@@ -31,7 +31,7 @@ export class GroupChanges {
     return group
   }
 
-  /** A main group with its keys, and the vault's root keys, in one commit. Throws 2029 for a vault that has or makes keys, or a key that a group has. */
+  /** Stores a main group that has keys, with them as the vault's root keys. Throws 2028; 2029 if the vault has a main group or keys. */
   async import(group: HolderGroup): Promise<HolderGroup> {
     const { vaultId } = group
     const vault = await this.#store.vault(vaultId)
@@ -48,11 +48,7 @@ export class GroupChanges {
     return group
   }
 
-  /**
-   * A signing group becomes the main group, and the main group a signing group or Unavailable. Only records change: the
-   * nodes' shares are what they were, so a group that is invalid here can still sign for whoever asks its nodes.
-   */
-  /** Throws 2028. */
+  /** Replaces the vault by `change` of it. Throws 2028. */
   async changeVault(vaultId: string, change: (vault: Vault) => Vault): Promise<Vault> {
     const vault = await this.#store.vault(vaultId)
     if (vault === undefined) throw notFound("vault", vaultId)
@@ -61,6 +57,10 @@ export class GroupChanges {
     return changed
   }
 
+  /**
+   * Makes a Valid signing group the main group, and the main group a signing group or Unavailable. Only the records change. The nodes
+   * keep their shares, so a group that is Unavailable here could still sign for another coordinator. Throws 2028, 2029.
+   */
   async upgradeToMain(groupId: string, original: "Invalidate" | "ConvertToSigningGroup"): Promise<HolderGroup> {
     const group = await this.atRest(groupId)
     if (group.type !== "SigningGroup" || group.status !== "Valid") {
@@ -78,8 +78,8 @@ export class GroupChanges {
   }
 
   /**
-   * The group is Unavailable from now on. The nodes keep their shares: erasing them is the operators' own decision.
-   * Throws 2029 for a main group that has keys.
+   * Makes the group Unavailable. Its nodes keep their shares: only their operators erase them. Throws 2028, and 2029 for a main group that
+   * has keys or a group with an open request.
    */
   async delete(groupId: string): Promise<void> {
     const group = await this.atRest(groupId)
@@ -94,7 +94,7 @@ export class GroupChanges {
     const group = await this.#store.group(groupId)
     if (group === undefined) throw notFound("key share holder group", groupId)
     await this.#refuseWhileOpen(group)
-    // Whoever works on them, what is open is in the store: of each group at most its newest request.
+    // Requests are read from the store, because other replicas may work on them. Only the newest one of a group can be open.
     for (const { groupId: target } of await groupsOf(this.#store, group.vaultId)) {
       const open = await this.#openOf(group.vaultId, target)
       if (open?.source?.groupId !== groupId) continue

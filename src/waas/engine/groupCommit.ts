@@ -1,11 +1,11 @@
 /**
- * One durable commit for all that came in one turn of the event loop, and where many tasks are at work for all that came in some
- * milliseconds (commitPause.ts). What is queued becomes durable together or not at all; what is to be said waits for that.
+ * Joins changes into one durable commit: those of one turn of the event loop or, where many tasks are at work, of some milliseconds
+ * (commitPause.ts). A batch becomes durable as a whole or not at all, and frames about it wait until it is.
  */
 import { commitPauseMs } from "../../commitPause.ts"
 import type { StoreWrite, WaasStore } from "../store/store.ts"
 
-/** A commit of more would keep the event loop from its I/O for too long. */
+/** A batch of so many writes is due at once: a larger commit would block the event loop for too long. */
 const MOST_WRITES = 128
 
 interface PendingCommit {
@@ -13,26 +13,27 @@ interface PendingCommit {
   readonly said: (() => void)[]
   readonly undo: (() => void)[]
   readonly done: PromiseWithResolvers<void>
-  /** Its turn has come: it is written as soon as the one before it is. */
+  /** Its pause is over: it is written as soon as the batch before it is. */
   isDue: boolean
 }
 
 export class GroupCommit {
   readonly #store: Pick<WaasStore, "commit">
   readonly #atWork: () => number
-  /** Until when the next commit waits for company, by the monotonic clock. */
+  /** Until when the next batch waits for more changes, by the monotonic clock. */
   #pauseEndMs = 0
-  /** What is being gathered, and what the store has not answered for yet: one at a time, in the order in which they were gathered. */
+  /** The batch that takes changes. */
   #batch: PendingCommit | undefined
+  /** The batch that the store is writing; only one at a time, in the order of the changes. */
   #writing: PendingCommit | undefined
 
-  /** `atWork`: tasks of which a session runs. */
+  /** `atWork`: how many tasks have a session that runs. */
   constructor(store: Pick<WaasStore, "commit">, atWork: () => number) {
     this.#store = store
     this.#atWork = atWork
   }
 
-  /** `undo` is called, latest first, if the store does not take the batch or one before it. */
+  /** Adds writes to the batch. If the store does not take it, or the batch before it, the `undo`s are called, the latest first. */
   add(writes: readonly StoreWrite[], undo: () => void): void {
     const batch = this.#open()
     for (const write of writes) batch.writes.set(keyOf(write, batch.writes.size), write)
@@ -40,19 +41,19 @@ export class GroupCommit {
     if (batch.writes.size >= MOST_WRITES) this.#isTurnOf(batch)
   }
 
-  /** As soon as all that was added is durable; at once where nothing waits. Never, if it fails. */
+  /** Calls `say` once everything that was added so far is durable: now if it is already, never if the commit fails. */
   whenDurable(say: () => void): void {
     const last = this.#batch ?? this.#writing
     if (last === undefined) say()
     else last.said.push(say)
   }
 
-  /** Resolves when all that was added is durable; rejects if the store did not take it. */
+  /** Resolves when everything that was added so far is durable; rejects if the store did not take it. */
   durable(): Promise<void> {
     return (this.#batch ?? this.#writing)?.done.promise ?? Promise.resolve()
   }
 
-  /** Writes without waiting for more. */
+  /** The same, and the batch does not wait for more changes. */
   flush(): Promise<void> {
     const durable = this.durable()
     if (this.#batch !== undefined) this.#isTurnOf(this.#batch)
@@ -94,7 +95,7 @@ export class GroupCommit {
     if (next?.isDue === true) this.#isTurnOf(next)
   }
 
-  /** What was added meanwhile builds on what the store did not take, and fails with it. */
+  /** Changes that were added meanwhile build on those that the store did not take, and fail with them. */
   #failed(batch: PendingCommit, error: unknown): void {
     const later = this.#batch
     this.#batch = undefined
@@ -106,7 +107,7 @@ export class GroupCommit {
   }
 }
 
-/** Of two writes of one record the later one counts. */
+/** The same key for two writes of one record, of which the later one counts. */
 function keyOf(write: StoreWrite, index: number): string {
   if (write.put === "task") return `task ${write.record.taskId}`
   if (write.put === "signRequest") return `signRequest ${write.record.signRequestId}`

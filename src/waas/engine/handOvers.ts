@@ -1,6 +1,6 @@
 /**
- * Requests that wait here for a node to which another replica is linked: they go to that one. A link that is cut, or a node that may
- * reach one replica only, so costs a moment and no request.
+ * Hands requests that wait for an offline node over to a replica to which that node is connected. So a link that is cut, or a node that
+ * can reach one replica only, delays a request by seconds and fails none.
  */
 import type { WaasTask } from "../store/model.ts"
 import type { SharedStore } from "../store/shared.ts"
@@ -8,10 +8,10 @@ import type { LiveTasks } from "./liveTasks.ts"
 import { isFinal } from "./progress.ts"
 import { hasChoice, hasEnded, remaining } from "./quorum.ts"
 
-/** How long a request waits here first; twice as long after each time that it went away and came back. */
+/** How long a request waits before it is handed over; doubled each time, because one that comes back found no better replica. */
 const PATIENCE_MS = 2_000
 const MOST_PATIENCE_MS = 60_000
-/** At one look: each costs a look into the store. */
+/** The most hand-overs at one look: each costs a statement in the store. */
 const AT_ONCE = 16
 
 interface HandOverParts {
@@ -23,14 +23,14 @@ interface HandOverParts {
 
 export class HandOvers {
   readonly #parts: HandOverParts
-  /** Since when a request waits for somebody who is away here, and how patient it is. */
+  /** Until when each request that waits for an offline node stays here, and how long it stays each time. */
   readonly #waiting = new Map<string, { readonly untilMs: number; readonly patienceMs: number }>()
 
   constructor(parts: HandOverParts) {
     this.#parts = parts
   }
 
-  /** To be called in turn with everything else. */
+  /** Finds requests that wait for offline nodes and hands over those that waited long enough. Runs in the engine's turn. */
   async look(): Promise<void> {
     const { shared, live } = this.#parts
     if (shared.living() === 1) return this.#waiting.clear()
@@ -46,11 +46,11 @@ export class HandOvers {
     for (const [requestId, nodeId] of due) await this.#handOver(requestId, nodeId)
   }
 
-  /** A node that is away, without which the task does not go on here. */
+  /** An offline node without which the task cannot go on; undefined if there is none. */
   #missedBy(task: WaasTask): string | undefined {
     const { online } = this.#parts
     const isAway = (id: string): boolean => !online(id) && !hasEnded(task.reports[id])
-    // Where others can sign, another attempt comes sooner.
+    // Where other nodes can sign, the next attempt comes sooner than a hand-over.
     if (task.state === "running") return hasChoice(task) ? undefined : task.nodeIds.find(isAway)
     const left = remaining(task)
     const away = left.filter(isAway)
@@ -69,12 +69,13 @@ export class HandOvers {
     const { shared, live, now } = this.#parts
     const patienceMs = Math.min(2 * (this.#waiting.get(requestId)?.patienceMs ?? PATIENCE_MS), MOST_PATIENCE_MS)
     this.#waiting.set(requestId, { untilMs: now() + patienceMs, patienceMs })
-    // Of what another works on nothing is written here any more. If it is not known whether it does, the store says so later.
+    // Released first: this replica must write nothing of a task that another one works on. If the hand-over fails with its outcome unknown,
+    // takeOver finds later in the store whose the request is.
     const tasks = await live.release(requestId)
     if (!(await shared.handOver(requestId, nodeId))) await live.takeOver(tasks)
   }
 
-  /** It may come back: its patience is remembered for a while. */
+  /** Forgets how long the request stays here, but not before it had time to come back. */
   #cool(requestId: string): void {
     const known = this.#waiting.get(requestId)
     if (known !== undefined && this.#parts.now() >= known.untilMs + MOST_PATIENCE_MS) this.#waiting.delete(requestId)

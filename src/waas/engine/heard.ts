@@ -1,7 +1,7 @@
 /**
- * How much a node may say. A known node costs WaaS a commit with each report that says something new, and memory with each
- * that waits for its turn; an honest one has little to say of a task beside its ending. What is left out is said again when
- * it is asked again, and an ending is always heard.
+ * Limits how much a node may report. Each report with news costs WaaS a commit, and each that waits for its turn costs memory; an honest
+ * node has little to report of a task besides its ending. The end of a node's part is never limited by `take`. A report that was dropped
+ * is repeated by the node when WaaS asks it again.
  */
 
 import type { Log, LogFields } from "../../log.ts"
@@ -9,10 +9,10 @@ import type { Clock } from "../../tasks/ports.ts"
 import { RateLimitedLog } from "../../tasks/rateLimitedLog.ts"
 import { type BucketRate, TokenBucket } from "../../tokenBucket.ts"
 
-/** New reports of one node on one task that are not its ending: so many at once, and one more each interval. */
+/** Reports of one node on one task that have news and are no ending: so many at once, and one more each interval. */
 const AT_ONCE = 64
 const INTERVAL_MS = 10_000
-/** Reports of one node that wait for their turn. */
+/** How many reports of one node may wait for their turn. */
 const MOST_WAITING = 1024
 
 const REPORTS: BucketRate = { burst: AT_ONCE, perSecond: 1000 / INTERVAL_MS }
@@ -30,7 +30,7 @@ export class ReportQuota {
     this.#log = log
   }
 
-  /** Runs `work` in the node's name, unless too much of that waits already; false = it was left out. */
+  /** Runs `work` for a report of the node. False if it was dropped, because too many of that node's wait already. */
   async inTurn(nodeId: string, work: () => Promise<void>): Promise<boolean> {
     const waiting = this.#waiting.get(nodeId) ?? 0
     if (waiting >= MOST_WAITING) return false
@@ -45,7 +45,7 @@ export class ReportQuota {
     }
   }
 
-  /** Whether one more new report of the node on a live task may be written down. */
+  /** Counts one more report with news of the node on a live task. False if it is too many, and must not be stored. */
   take(taskId: string, nodeId: string): boolean {
     const nowMs = this.#now()
     const ofTask = this.#buckets.get(taskId) ?? new Map<string, TokenBucket>()
@@ -55,12 +55,12 @@ export class ReportQuota {
     return bucket.take(nowMs)
   }
 
-  /** The task is no longer live. */
+  /** The task needs nothing more. */
   forget(taskId: string): void {
     this.#buckets.delete(taskId)
   }
 
-  /** Once a minute for each node: it can make WaaS say this at will. */
+  /** Logs a warning, each kind at most once a minute per node: a node can cause it at will. */
   complain(nodeId: string, sentence: string, fields: LogFields): void {
     const rateLimitedLog = this.#complaints.get(nodeId) ?? new RateLimitedLog(this.#log, this.#now)
     this.#complaints.set(nodeId, rateLimitedLog)

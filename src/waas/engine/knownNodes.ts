@@ -1,17 +1,17 @@
 /**
- * Which nodes any group names, and what each told that it speaks when it last connected here. Another replica may make a node known:
- * it says so, and a node that is not known is looked for again after a while, for word of that may be lost.
+ * The nodes that any group names, and the protocol versions that each told when it last connected here. Another replica may store a group
+ * with new nodes and tells so. Because that news may be lost, an unknown node that connects makes this one read the node ids again.
  */
 import { BEFORE_VERSIONS, type NodeVersions } from "../../wire/versions.ts"
 import type { WaasStore } from "../store/store.ts"
 
-/** Between two looks for nodes that strangers make necessary, by the monotonic clock. */
+/** The least time between two reads that unknown nodes cause. */
 const LOOK_AGAIN_MS = 10_000
 
 export class KnownNodes {
   readonly #store: Pick<WaasStore, "nodeIds" | "fencingTokens">
   readonly #ids = new Set<string>()
-  /** Durable with each node's fencing token. */
+  /** Stored with each node's fencing token. */
   readonly #versions = new Map<string, NodeVersions>()
   #lookedAt = performance.now()
   #isWanted = false
@@ -35,26 +35,26 @@ export class KnownNodes {
     return isKnown
   }
 
-  /** Whether one of them was not known before. */
+  /** Makes the nodes known. Returns whether one of them was not known before. */
   add(nodeIds: readonly string[]): boolean {
     const fresh = nodeIds.filter((nodeId) => !this.#ids.has(nodeId))
     for (const nodeId of fresh) this.#ids.add(nodeId)
     return fresh.length > 0
   }
 
-  /** Reads them again. A node that a group named stays known. */
+  /** Reads the ids of known nodes from the store. A node that was known stays known. */
   async look(): Promise<void> {
     this.#isWanted = false
     this.#lookedAt = performance.now()
     this.add(await this.#store.nodeIds())
   }
 
-  /** The same where somebody unknown asked for it, and the last look is a while ago. */
+  /** The same, if an unknown node was asked for since and the last read is LOOK_AGAIN_MS ago. */
   async lookIfWanted(): Promise<void> {
     if (this.#isWanted && performance.now() >= this.#lookedAt + LOOK_AGAIN_MS) await this.look()
   }
 
-  /** What the node speaks, as it told when it last connected. */
+  /** The protocol versions that the node told when it last connected; those that every release speaks if it never did. */
   versions(nodeId: string): NodeVersions {
     return this.#versions.get(nodeId) ?? BEFORE_VERSIONS
   }

@@ -1,9 +1,9 @@
 /**
- * The tasks in work: their steps, with all that follows from them, become durable in one commit, and only then do frames
- * leave. What a crash makes it forget it reads back from the store. The caller runs its methods one after another.
+ * The tasks in work. The steps of a request's tasks, with all that follows from them (consequences.ts), become durable in one commit, and
+ * only then do their frames leave. The caller runs the methods one after another.
  *
- * Of a signature, durable are its request, the start of each attempt and its end; whom it asked and what nodes said on the way
- * is in memory, and nodes say it again. Commits of one turn of the event loop are one (groupCommit.ts).
+ * A signing task is stored when it is made, begins an attempt, ends, or has news of approvers (isDurable). Which nodes it asked and what
+ * they reported meanwhile is in memory only: nodes repeat it after a restart. Commits that come close together are one (groupCommit.ts).
  */
 import type { PeerMemory } from "../../wire/channel.ts"
 import type { Readiness } from "../../wire/frames.ts"
@@ -37,7 +37,7 @@ import { SigningAtWork } from "./signingAtWork.ts"
 import { situationOf } from "./situation.ts"
 import { TasksAtWork } from "./tasksAtWork.ts"
 
-/** One replica at a time makes and changes groups, and what becomes of them. */
+/** The claim under which one replica at a time makes and changes groups (SharedStore.exclusively). */
 export const SET_UPS = "set-ups"
 
 interface LiveTasksOptions
@@ -46,31 +46,31 @@ interface LiveTasksOptions
     "store" | "shared" | "relay" | "documents" | "now" | "pace" | "windows" | "openTasks" | "log"
   > {
   readonly news: EpochNews
-  /** What a node speaks, as it told when it last connected. */
+  /** The protocol versions that a node told when it last connected. */
   readonly versions: (nodeId: string) => NodeVersions
-  /** The request has ended, durably. */
+  /** Called when the end of the request is durable. */
   readonly onEnded: (requestId: string) => void
-  /** The task is no longer live. */
+  /** Called when the task needs nothing more, or another replica works on it. */
   readonly onRetired: (taskId: string) => void
 }
 
-/** A queue that is full does not empty in a second. */
+/** When a caller is told to try again if too many tasks are in work. */
 const FULL_RETRY_SECONDS = 5
-/** So many tasks begin, or are asked for, before the event loop gets its turn again. */
+/** The most tasks that one pump begins, and the most that it asks nodes for, so that the event loop gets its turn. */
 const MOST_AT_ONCE = 64
-/** After a longer pause between two ticks this process was stopped or busy, and nobody's silence means anything. */
+/** After a longer pause between two ticks this process was stopped or busy: that nothing came from a node means nothing then. */
 const MOST_TICK_MS = 1_000
 
 export class LiveTasks {
   readonly #options: LiveTasksOptions
   readonly #tasks: TasksAtWork
-  /** The signing requests of those tasks. */
+  /** The requests of the signing tasks among them. */
   readonly #signing = new SigningAtWork()
   readonly health: NodeHealth
   readonly #commits: GroupCommit
   readonly #frames: FramesInOrder
   #nudgedMs: number
-  /** By the monotonic clock. */
+  /** When the last tick was, by the monotonic clock. */
   #tickedAt = performance.now()
   #isTickLate = false
 
@@ -87,14 +87,14 @@ export class LiveTasks {
     this.#tasks.add(await this.#options.store.liveTasks())
   }
 
-  /** Another replica works on some of it: what is this one's is in the store, as after a restart. */
+  /** Another replica works on some of these tasks: reads the tasks of this one from the store anew, as after a restart. */
   async reload(): Promise<void> {
     for (const taskId of this.#tasks.ids()) this.#tasks.forget(taskId)
     this.#signing.clear()
     await this.load()
   }
 
-  /** The tasks of a request, which are not at work here any more; all that was done of them is durable. */
+  /** Ends the work on a request here. Returns its tasks, all of whose steps are durable. */
   async release(requestId: string): Promise<readonly WaasTask[]> {
     await this.flush()
     const tasks = [...this.#tasks.values()].filter(({ request }) => request.id === requestId)
@@ -106,7 +106,7 @@ export class LiveTasks {
     return tasks
   }
 
-  /** Tasks of a process that is dead are this one's from now on, with what that one forgot: as after a restart of it. */
+  /** Goes on with tasks that are this replica's from now on. What another one had of them in memory is asked for again. */
   async takeOver(tasks: readonly WaasTask[]): Promise<void> {
     this.#tasks.add(tasks)
     const { relay, versions } = this.#options
@@ -120,7 +120,7 @@ export class LiveTasks {
     }
   }
 
-  /** The tasks that this process works on, to look at. */
+  /** The tasks that this process works on, read-only. */
   get atWork(): Pick<TasksAtWork, "get" | "has" | "values" | "loads"> {
     return this.#tasks
   }
@@ -136,8 +136,8 @@ export class LiveTasks {
   }
 
   /**
-   * The tasks of a request in their order. Of one that has ended, what is still open here is not this process's any more, which may not
-   * have heard of that: another one ended it.
+   * The tasks of a request in their order. If the request has ended and a task of it is still open in memory, then another replica took
+   * it over and ended it: the store has the truth.
    */
   async tasksOf({ taskIds, status }: AnyRequest): Promise<readonly WaasTask[]> {
     const found = taskIds.map((id) => {
@@ -147,7 +147,7 @@ export class LiveTasks {
     return (await Promise.all(found)).flatMap((task) => task ?? [])
   }
 
-  /** A signing request in work that came under this request_id, durable or about to be. */
+  /** The signing request in work that came under this request_id, stored or about to be. */
   requestUnder(requestId: string): SignRequest | undefined {
     return this.#signing.under(requestId)
   }
@@ -157,7 +157,7 @@ export class LiveTasks {
     return this.#commits.durable()
   }
 
-  /** The same, without waiting for more to write with it. */
+  /** The same, and the commit does not wait for more changes to share it. */
   flush(): Promise<void> {
     return this.#commits.flush()
   }
@@ -166,7 +166,10 @@ export class LiveTasks {
     return situationOf({ ...this.#options, health: this.health, loads: this.#tasks.loads, isLate: this.#isTickLate })
   }
 
-  /** Stores a request with its tasks; nodes are asked when it is their turn (`pump`). Throws 2026. `beside`: what is stored with them. */
+  /**
+   * Stores a request with its tasks and the records `beside` them. Nodes are asked for signing tasks in their turn (`pump`), and for
+   * other tasks at once. Throws 2026 if too many tasks are in work.
+   */
   async begin(request: StoreWrite, tasks: readonly WaasTask[], beside: readonly StoreWrite[] = []): Promise<void> {
     const { openTasks, store, log } = this.#options
     if (this.#tasks.open + tasks.length > openTasks) {
@@ -201,7 +204,7 @@ export class LiveTasks {
     await this.pump()
   }
 
-  /** The node has connected: it is told first of its epochs, then asked again for what it owes. */
+  /** The node has connected: it is sent the certificates and check-ups that it lacks, and then everything that its tasks need of it. */
   async onOnline(nodeId: string, peer: PeerMemory): Promise<void> {
     this.health.connected(nodeId)
     await this.#tellOfEpochs(nodeId)
@@ -215,12 +218,12 @@ export class LiveTasks {
     return this.pump()
   }
 
-  /** The node said later. */
+  /** The node said "later": it is asked for no new task for a while. */
   leaveAlone(nodeId: string): void {
     this.health.leaveAlone(nodeId)
   }
 
-  /** Deadlines, retries, attempts that hang; retires what nobody waits for any more. */
+  /** Applies the time that has passed to all tasks (progress.ts: ticked), and retires those that need nothing more. */
   async tick(): Promise<void> {
     const nowMs = this.#options.now()
     this.#isTickLate = performance.now() > this.#tickedAt + MOST_TICK_MS
@@ -235,6 +238,7 @@ export class LiveTasks {
     await this.pump()
   }
 
+  /** Sends the frames once all changes so far are durable. */
   send(task: WaasTask, sends: readonly OutgoingFrame[]): void {
     this.#commits.whenDurable(() => this.#say(task, sends))
   }
@@ -260,7 +264,7 @@ export class LiveTasks {
     let looked = 0
     for (const taskId of taskIds) {
       if (++looked % 1000 === 0) await new Promise((resolve) => setImmediate(resolve))
-      // A sibling's step may have changed it meanwhile.
+      // Read now: a step of another task of its request may have changed or retired it meanwhile.
       const before = this.#tasks.get(taskId)
       if (before === undefined) continue
       const { record, send } = step(before)
@@ -268,13 +272,13 @@ export class LiveTasks {
     }
   }
 
-  /** Begins what is ready, then asks for what waits, as far as nodes have room. */
+  /** Begins attempts of ready tasks, then asks nodes for queued tasks, as far as nodes have room. */
   async pump(): Promise<void> {
     let tried = 0
     for (const taskId of [...this.#tasks.ready]) {
       if (++tried > MOST_AT_ONCE) break
       const hasBegun = await this.#offer(taskId, (task) => begun(task, this.situation()))
-      // To the end: those that wait for a node that is away keep nobody else from beginning.
+      // Moved to the end, so that tasks that wait for an offline node never keep others from beginning.
       if (!hasBegun && this.#tasks.ready.delete(taskId)) this.#tasks.ready.add(taskId)
     }
     await this.#tasks.queue.serve(MOST_AT_ONCE, async (taskId) => {
@@ -293,7 +297,7 @@ export class LiveTasks {
     return true
   }
 
-  /** Says again to each node what it owes an answer to: frames and reports may be lost. */
+  /** Repeats to each node what it owes an answer to: frames and reports may be lost. */
   async #nudge(): Promise<void> {
     this.#nudgedMs = this.#options.now()
     await this.#each((task) => {
@@ -312,13 +316,13 @@ export class LiveTasks {
   }
 
   async #store({ request }: WaasTask, steps: readonly Change[]): Promise<readonly Change[]> {
-    // What follows from a set-up changes groups and vaults, which those of other replicas change too.
+    // Set-ups change groups and vaults, which set-ups of other replicas change too.
     if (request.kind === "tss") {
       return this.#options.shared.exclusively(SET_UPS, () => this.#storeNow(request, steps))
     }
     if (request.kind === "shareSign") return this.#storeNow(request, steps)
     if (!steps.some(isDurable)) {
-      // One that was retired stays so: nobody waits for it, and its node is answered.
+      // A task that was retired meanwhile stays retired; the node is answered all the same.
       for (const { record } of steps) if (this.#tasks.has(record.taskId)) this.#tasks.keep(record)
       return steps
     }
@@ -339,7 +343,7 @@ export class LiveTasks {
     return changes
   }
 
-  /** Set-ups and check-ups: what follows from them is read from the store, and each is a commit of its own. */
+  /** For set-ups and check-ups: each step is a commit of its own, because what follows from it is read from the store. */
   async #storeNow(request: WaasTask["request"], steps: readonly Change[]): Promise<readonly Change[]> {
     const { store, now, news, relay } = this.#options
     await this.#commits.flush()

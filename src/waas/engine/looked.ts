@@ -1,4 +1,4 @@
-/** What the engine knows of nodes and of open tasks just now, for people: it only looks, and costs nothing that lasts. */
+/** What the engine knows of nodes and open tasks at this moment, for people. Read-only. */
 import type { Readiness } from "../../wire/frames.ts"
 import type { NodeVersions } from "../../wire/versions.ts"
 import type { TaskKey, WaasTask } from "../store/model.ts"
@@ -8,23 +8,24 @@ import { isFinal } from "./progress.ts"
 
 interface NodeNow {
   readonly isOnline: boolean
-  /** Since it was heard last; undefined while it is offline. */
+  /** Time since anything came from the node; undefined while it is offline. */
   readonly silentMs: number | undefined
-  /** What it said last on this connection; undefined: nothing yet. */
+  /** Its latest readiness frame on this connection; undefined before the first. */
   readonly readiness: Readiness | undefined
   readonly versions: NodeVersions
-  /** Tasks that it has in work, and its sessions that run. */
+  /** How many tasks it has in work, without those that wait for approvers. */
   readonly asked: number
+  /** How many of its sessions run. */
   readonly running: number
 }
 
 export interface EngineLook {
   node(nodeId: string): NodeNow
-  /** Why the node cannot sign with the key just now, for people; undefined where it can, as far as it said. */
+  /** Why the node cannot sign with the key just now, for people; undefined where it can, as far as WaaS knows. */
   whyUnable(nodeId: string, key: TaskKey | undefined): string | undefined
-  /** undefined for a task that needs nothing more. */
+  /** The task, if this replica works on it. */
   task(taskId: string): WaasTask | undefined
-  /** Tasks with which a node waits for words of people, newest first. */
+  /** Open tasks for which a node waits for approvers, newest first. */
   awaiting(): readonly WaasTask[]
 }
 

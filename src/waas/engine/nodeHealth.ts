@@ -1,6 +1,6 @@
 /**
- * What is known of each node beside being online: how ready it says it is, whether it has fallen silent while it owes a word, and
- * whether it asked to be left alone for a while. All of it is forgotten in a restart, and found out again.
+ * What WaaS knows of each node besides whether it is online: its readiness as it reports it, whether it fell silent while it owed an
+ * answer, and whether it said "later". Kept in memory: after a restart WaaS finds it out again.
  */
 import type { Clock } from "../../tasks/ports.ts"
 import type { Readiness } from "../../wire/frames.ts"
@@ -16,7 +16,7 @@ interface HealthParts {
 export class NodeHealth {
   readonly #parts: HealthParts
   readonly #readiness = new Map<string, { readonly said: Readiness; readonly blocked: ReadonlySet<string> }>()
-  /** Those that were silent when they owed a word; cleared by the next word of theirs. */
+  /** Nodes that fell silent while they owed an answer, until something comes from them again. */
   readonly #suspects = new Set<string>()
   readonly #leftAloneUntil = new Map<string, number>()
 
@@ -29,30 +29,30 @@ export class NodeHealth {
     this.#readiness.set(nodeId, { said: readiness, blocked })
   }
 
-  /** What it said last on this connection. */
+  /** The node's latest readiness frame on this connection; undefined before the first. */
   of(nodeId: string): Readiness | undefined {
     return this.#readiness.get(nodeId)?.said
   }
 
-  /** A new connection: what it said before was of another start, perhaps. */
+  /** The node has connected: forgets everything about it, since it may have been restarted. */
   connected(nodeId: string): void {
     this.#readiness.delete(nodeId)
     this.#suspects.delete(nodeId)
     this.#leftAloneUntil.delete(nodeId)
   }
 
-  /** The node said later: no new task for a moment. */
+  /** The node said "later": it is asked for no new task for `pace.laterMs`. */
   leaveAlone(nodeId: string): void {
     this.#leftAloneUntil.set(nodeId, this.#parts.now() + this.#parts.pace.laterMs)
   }
 
   isLeftAlone(nodeId: string): boolean {
     const leftMs = (this.#leftAloneUntil.get(nodeId) ?? 0) - this.#parts.now()
-    // More is left than it was in the beginning: the clock went back.
+    // More time left than there was in the beginning means that the clock was set back: the pause is over.
     return leftMs > 0 && leftMs <= this.#parts.pace.laterMs
   }
 
-  /** For people; undefined where the node could sign. */
+  /** Why the node cannot sign with the key just now, for people; undefined if it can, as far as WaaS knows. */
   whyUnable(nodeId: string, key: TaskKey | undefined): string | undefined {
     if (!this.#parts.relay.online(nodeId)) return "offline"
     if (this.#suspects.has(nodeId)) {
@@ -66,12 +66,12 @@ export class NodeHealth {
     return isBlocked ? "its key is blocked" : undefined
   }
 
-  /** Tasks that the node may have in work; undefined where it has not said. */
+  /** How many tasks the node accepts at a time; undefined if it has not told. */
   most(nodeId: string): number | undefined {
     return this.#readiness.get(nodeId)?.said.most
   }
 
-  /** Whether a node that has owed a word since that moment is silent; it is not asked again before it speaks. */
+  /** Whether a node that has owed an answer since `sinceMs` is silent. If so, it counts as unable until something comes from it. */
   isSilent(nodeId: string, sinceMs: number): boolean {
     const isIt = this.#parts.now() >= sinceMs + this.#parts.pace.silentMs && this.#isQuiet(nodeId)
     if (isIt) this.#suspects.add(nodeId)

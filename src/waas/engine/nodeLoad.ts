@@ -1,12 +1,14 @@
-/** How many tasks each node has in work, and how many of its sessions run, as the engine's records have it. */
+/** Counts from the records of tasks at work how many tasks each node has in work, and how many of its sessions run. */
 import type { WaasTask } from "../store/model.ts"
 import { isFinal } from "./progress.ts"
 import { hasEnded, signersOf } from "./quorum.ts"
 
 interface Counts {
-  /** Without those that wait for people, who may take a day. */
+  /** Tasks that the node was asked for and whose part in them has not ended, without those in `waiting`. */
   asked: number
+  /** Those for which the node waits for approvers, who may take a day. */
   waiting: number
+  /** Sessions that run. */
   running: number
 }
 
@@ -16,7 +18,7 @@ export class NodeLoad {
   readonly #counts = new Map<string, Counts>()
   #running = 0
 
-  /** Tasks of which a session runs. */
+  /** How many tasks have a session that runs. */
   get running(): number {
     return this.#running
   }
@@ -25,7 +27,7 @@ export class NodeLoad {
     return this.#counts.get(nodeId) ?? NONE
   }
 
-  /** The record that counted is another one now; undefined for none. */
+  /** Counts `after` in place of `before`; undefined for a task that is new, or is forgotten. */
   change(before: WaasTask | undefined, after: WaasTask | undefined): void {
     this.#count(before, -1)
     this.#count(after, 1)

@@ -1,6 +1,6 @@
 /**
- * What nodes say of tasks: reports, that they put one off or wait for people, and envelopes to one another. Each may say so much; what is
- * left out it says again. What is about a task of another replica is that one's to hear (foreign.ts).
+ * Handles what nodes send about tasks: reports, *later*, *awaits*, and envelopes to each other. Each node may send only so much (heard.ts,
+ * relayQuotas.ts); what is dropped it sends again. Reports on tasks of other replicas go to foreign.ts.
  */
 import { isDeepStrictEqual } from "node:util"
 import type { Log } from "../../log.ts"
@@ -29,7 +29,7 @@ interface NodesSayParts {
   readonly relay: RelayPort
   readonly now: Clock
   readonly log: Log
-  /** In turn with everything else, and durable when it resolves. */
+  /** Runs `work` in the engine's turn, and resolves when its changes are durable. */
   readonly durably: (work: () => Promise<void>) => Promise<void>
 }
 
@@ -37,7 +37,7 @@ export class NodesSay {
   readonly #parts: NodesSayParts
   readonly #heard: ReportQuota
   readonly #quotas = new RelayQuotas()
-  /** Since the start. */
+  /** Counted since this process started. */
   readonly dropped = { envelopes: 0, reports: 0 }
 
   constructor(parts: NodesSayParts) {
@@ -69,7 +69,7 @@ export class NodesSay {
     }
   }
 
-  /** The task is no longer live. */
+  /** The task needs nothing more: forgets its quotas. */
   forget(taskId: string): void {
     this.#heard.forget(taskId)
     this.#quotas.forget(taskId)
@@ -88,7 +88,7 @@ export class NodesSay {
   async #awaits(nodeId: string, frame: Awaits): Promise<void> {
     const { live, store } = this.#parts
     const task = live.atWork.get(frame.taskId)
-    // Another replica's, or over: nobody did wrong.
+    // The task is final or belongs to another replica: the node did nothing wrong, so nothing is counted as dropped.
     if (task === undefined && isAbout(await store.task(frame.taskId), nodeId, frame)) return
     if (!isAbout(task, nodeId, frame) || !this.#heard.take(task.taskId, nodeId)) {
       return this.#drop(nodeId, "what a node waits for was dropped: no such task, or said too often", frame)
@@ -121,7 +121,7 @@ export class NodesSay {
   async #ofTask(task: WaasTask, nodeId: string, report: Report): Promise<void> {
     const { live, log, news } = this.#parts
     if (report.status === 160 && isLater(report.code)) return this.#later(nodeId, report)
-    // Whose ending stands is heard no more: what it repeats is not judged again, however often it comes.
+    // The ending of this node is stored: what it repeats is not verified again, however often it comes.
     if (hasEnded(task.reports[nodeId])) {
       return live.send(task, hasEnded(report) ? [{ kind: "outcomeStored", to: nodeId }] : [])
     }
@@ -131,7 +131,7 @@ export class NodesSay {
     }
     const said = nodeReport(report, judgement, 0)
     if (!hasEnded(report) && !this.#mayWrite(task, nodeId, said)) {
-      // Of an ended one there is nothing to write down, and a node that still works on it has to hear of the end.
+      // A final task needs no record of the report, but a node that still works on it must learn that it ended.
       const { send } = reported(task, { nodeId, report: said, judgement }, live.situation())
       if (isFinal(task)) return live.send(task, send)
       return this.#drop(nodeId, "report dropped: that node says too much of one task", report)
@@ -141,7 +141,7 @@ export class NodesSay {
     await live.commit([{ before: task, ...reported(task, arrival, live.situation()) }])
   }
 
-  /** Whether a report that is no ending may cost a commit: nothing for what was said before, and only so often otherwise. */
+  /** Whether a report that is no ending may be stored: always if it repeats the one before, which costs nothing; else within the quota. */
   #mayWrite({ taskId, reports }: WaasTask, nodeId: string, report: NodeReport): boolean {
     if (isDeepStrictEqual(reports[nodeId], withReading(report, reports[nodeId]))) return true
     return this.#parts.live.atWork.has(taskId) && this.#heard.take(taskId, nodeId)

@@ -1,4 +1,4 @@
-/** What an engine is made of, and for. */
+/** The parts and settings that an engine is made of. */
 import type { Log } from "../../log.ts"
 import type { Clock } from "../../tasks/ports.ts"
 import type { CurveType } from "../store/model.ts"
@@ -15,12 +15,12 @@ export interface EngineOptions {
   readonly now: Clock
   readonly pace: Pace
   readonly windows: Windows
-  /** What a KeyGen request makes a key on. */
+  /** The curves on which a KeyGen request makes keys. */
   readonly curves: readonly CurveType[]
   readonly organisationName: string
   /** Tasks in work at one time; more are refused with 2026. */
   readonly openTasks: number
-  /** Of refreshes that nodes ask for; undefined: WaaS makes none by itself. */
+  /** For refreshes that nodes ask for; undefined if WaaS begins none by itself. */
   readonly refresh: RefreshPace | undefined
   readonly log: Log
 }

@@ -1,6 +1,6 @@
 /**
- * What a node's outcome is worth. WaaS believes no node: a group must answer the task and parse, signatures must verify
- * under the child keys that WaaS derives itself, with another implementation than the one that made them.
+ * Judges the outcomes that nodes report. WaaS trusts no node: a group must answer the task and parse, signatures must verify under the
+ * child keys that WaaS derives itself, by another implementation than the one that made them.
  */
 import { schnorr, secp256k1 } from "@noble/curves/secp256k1.js"
 import { type Bytes, beToBig, copy, equal, fromHex, toHex, utf8 } from "../../bytes.ts"
@@ -32,7 +32,7 @@ export type Judgement =
 
 const refused = (problem: string): Judgement => ({ kind: "refused", problem })
 
-/** Whether `outcome` is a true answer to `task`, of which `attempts` were begun. */
+/** Judges the outcome of a KeyGen, KeyReshare or KeySign. `attempts`: how many were begun; a certificate is for the session of one. */
 export function judge(task: Task, outcome: TaskOutcome, attempts: number): Judgement {
   if (task.type === "KeyGen" && outcome.type === "group") return judgeGroup(task, outcome)
   if (task.type === "KeyReshare" && outcome.type === "group") {
@@ -91,7 +91,7 @@ function judgeGroup(task: KeyGenTask, outcome: GroupOutcome): Judgement {
   return { kind: "group", outcome }
 }
 
-/** Whether all participants of the reshare acknowledged exactly this: then it is true, whoever reported it and whatever the others say. */
+/** Whether all participants of the reshare acknowledged exactly this epoch: then it counts, whoever reports it. */
 function isProven(task: KeyReshareTask, outcome: GroupOutcome, attempts: number): boolean {
   const attempt = attemptOf(task, outcome, attempts)
   const made = attempt === undefined ? undefined : madeBy(task, attempt, outcome)
@@ -99,7 +99,7 @@ function isProven(task: KeyReshareTask, outcome: GroupOutcome, attempts: number)
   return proven !== undefined && toHex(proven.epochId) === outcome.epoch_id
 }
 
-/** The attempt whose session the outcome's acks name; what they are worth its receivers find out. */
+/** The attempt whose session the outcome's acknowledgements name; undefined for none. Does not verify them: whoever relies on them does. */
 export function attemptOf(
   task: KeyGenTask | KeyReshareTask,
   outcome: GroupOutcome,
@@ -134,7 +134,7 @@ function judgeSignatures(task: KeySignTask, outcome: SignaturesOutcome): Judgeme
   return { kind: "signatures", outcome }
 }
 
-/** What the keys and signatures of a request follow from. */
+/** What determines the keys and the scheme of a task's signatures. */
 type SignedUnder = Pick<KeySignTask, "root_pub_key" | "signature_type">
 
 /** Why `given` is no signature of what was asked under a child of that root; undefined if it is one. */
@@ -151,12 +151,12 @@ export function signatureProblem(task: SignedUnder, asked: SignMessage, given: S
   return undefined
 }
 
-/** Signatures that verified, oldest first: all nodes of a request report the same ones, and each is verified for the first of them alone. */
+/** Signatures that verified, oldest first. All signers report the same signatures, so each is verified once only. */
 const verified = new Set<string>()
 const REMEMBERED = 4096
 
 function verifiesOnce(task: SignedUnder, key: Bytes, message: Bytes, signature: Bytes, recovery: string): boolean {
-  // Fields of fixed length but for the message: no two sets of them have one name.
+  // No two sets of fields have the same name: `recovery`, which a node chooses, is the only one that can contain a space.
   const name = [task.signature_type, recovery, toHex(key), toHex(signature), toHex(message)].join(" ")
   if (verified.has(name)) return true
   if (!verifies(task, key, message, signature, recovery)) return false
@@ -168,7 +168,7 @@ function verifiesOnce(task: SignedUnder, key: Bytes, message: Bytes, signature: 
   return true
 }
 
-/** Keys of requests, and what leads to them: a wallet signs below the same parents, and deriving a key costs more than verifying under it. */
+/** Derived keys and their parents: a wallet signs below the same parents again, and deriving a key costs more than verifying under it. */
 const derived = new DerivationCache()
 
 /** The key that must verify: 33 bytes (ECDSA), 32 (EdDSA), 32 x-only, tweaked as asked (Schnorr). */

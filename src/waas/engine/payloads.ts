@@ -1,6 +1,6 @@
 /**
- * Payloads of a signing request at WaaS: hashes that the caller left out, worked out by the very code that nodes read with, and the
- * split of a request into tasks. Nothing here protects anybody: each node reads the payload itself and holds every hash against it.
+ * Payloads of a signing request: fills in hashes that the caller left out, with the code by which nodes read payloads, and splits a
+ * request into tasks. Nothing here is a security check: each node reads the payload itself and compares every hash.
  */
 import { toHex } from "../../bytes.ts"
 import { bytesFor } from "../../intent/check.ts"
@@ -11,12 +11,15 @@ import { contextOf, DEFAULT_INTENT_SETTINGS, intentKeyOf } from "../../tasks/int
 import { payloadBytes, type SignatureType, type SignMessage, type TaskPayload } from "../../wire/task.ts"
 import { ApiFailure } from "../failure.ts"
 
-/** A message as a caller asks for it: what is to be signed may be left to its payload. */
+/** A message as a caller asks for it: its hash may be left out if a payload determines it. */
 export type AskedMessage = Omit<SignMessage, "msg_hash"> & { readonly msg_hash?: string }
 
 const SIGNATURES = { 1: "ECDSA", 2: "EdDSA", 3: "Schnorr" } as const
 
-/** The messages with every hash; `chainsOf` says which chains a path signs for, its coin type's mainnet unless given. Throws 2006 for what has no payload to take it from, or one that cannot be read. */
+/**
+ * The messages, each with its hash. `chainsOf` says for which chains a path signs; absent: for the mainnet of its coin type. Throws 2003
+ * for a message with neither hash nor payload, 2006 for a payload that cannot be read or does not ask for the message.
+ */
 export async function withHashes(
   messages: readonly AskedMessage[],
   payloads: readonly TaskPayload[],
@@ -70,15 +73,15 @@ const unread = (index: number, { code, message, at }: Problem): ApiFailure =>
     `body.payloads.${index}: ${code} ${message} (${at}); give msg_hash if nodes read more chains than WaaS`,
   )
 
-/** What goes into one task. */
+/** The messages of one task, and the payloads that they name. */
 interface Batch {
   readonly messages: readonly SignMessage[]
   readonly payloads: readonly TaskPayload[]
 }
 
 /**
- * Tasks of at most `most` messages. The messages of one payload stay together, because a node signs all that a payload asks for or
- * nothing. Throws 2006 for a payload with more of them.
+ * Splits messages into tasks of at most `most` messages. The messages of one payload stay together, because a node signs all that a
+ * payload asks for or nothing. Throws 2006 for a payload with more than `most` messages.
  */
 export function batchesOf(
   messages: readonly SignMessage[],
@@ -97,11 +100,11 @@ export function batchesOf(
   return batches.map((batch) => withOwnPayloads(batch, payloads))
 }
 
-/** Messages in the order of their first, those of one payload together. */
+/** The messages grouped by payload, in the order of each group's first message; one without a payload is a group of its own. */
 const unsplit = (messages: readonly SignMessage[]): Iterable<readonly SignMessage[]> =>
   Map.groupBy(messages, (message) => message.payload ?? message).values()
 
-/** Only the payloads that the batch names, counted anew. */
+/** The batch with only the payloads that its messages name, which then name them by their new index. */
 function withOwnPayloads(batch: readonly SignMessage[], payloads: readonly TaskPayload[]): Batch {
   const used = [...new Set(batch.flatMap(({ payload }) => payload ?? []))]
   return {
@@ -112,5 +115,5 @@ function withOwnPayloads(batch: readonly SignMessage[], payloads: readonly TaskP
   }
 }
 
-/** Whether it is base64 in its one form. */
+/** Whether the text is base64 in its canonical form. */
 export const isBase64 = (data: string): boolean => Buffer.from(data, "base64").toString("base64") === data

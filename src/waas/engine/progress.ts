@@ -1,8 +1,10 @@
 /**
- * How one task goes on: pure steps from (record, what happened) to (record, what to send). The engine makes the new record durable first.
+ * How a task goes on: pure functions from its record and an event to its next record and the frames to send. The engine makes the record
+ * durable before it sends.
  *
- * approving -> ready -> running -> completed | failed, back to ready when an attempt ends without a result; rejected and
- * cancelled from anywhere before the end. A final state never changes.
+ * approving -> ready -> running -> completed; back to ready when an attempt ends without a result; rejected, failed and cancelled from
+ * any state before the end. A final state never changes, with one exception: a certificate that comes late completes a reshare that was
+ * given up (afterReshare).
  */
 import { isDeepStrictEqual } from "node:util"
 import type { Bytes } from "../../bytes.ts"
@@ -10,7 +12,7 @@ import { CosignerError } from "../../errors.ts"
 import type { PeerMemory } from "../../wire/channel.ts"
 import { MAX_ATTEMPTS } from "../../wire/signed.ts"
 import type { NodeReport, WaasTask } from "../store/model.ts"
-import { settledPeople } from "./awaited.ts"
+import { withoutAwaits } from "./awaited.ts"
 import { causeOf, isRefusal, pauseMs, withCause } from "./causes.ts"
 import type { Judgement } from "./outcome.ts"
 import { type EndReason, endedBy } from "./ports.ts"
@@ -44,27 +46,27 @@ export interface ProgressStep {
   readonly send: readonly OutgoingFrame[]
 }
 
-/** A report that belongs to this task, and what its outcome is worth; undefined when it brought none. */
 interface ReportArrival {
   readonly nodeId: string
   readonly report: NodeReport
+  /** Of the report's outcome; undefined where the report is not one of success. */
   readonly judgement: Judgement | undefined
 }
 
 export const isFinal = ({ state }: WaasTask): boolean =>
   state === "completed" || state === "rejected" || state === "failed" || state === "cancelled"
 
-/** Whether nothing more is to be done for the task: it is over, and every node knows or has been given its time. */
+/** Whether WaaS has nothing left to do for the task: it is final, and all nodes that have it ended their part or its deadline is past. */
 export const isSettled = (record: WaasTask, nowMs: number): boolean =>
   isFinal(record) &&
   (nowMs >= record.deadlineMs || record.nodeIds.every((id) => !wasAsked(record, id) || hasEnded(record.reports[id])))
 
-/** A node reported. */
+/** The step for a report of a node. */
 export function reported(before: WaasTask, { nodeId, report, judgement }: ReportArrival, at: Situation): ProgressStep {
   const ack: readonly OutgoingFrame[] = hasEnded(report) ? [{ kind: "outcomeStored", to: nodeId }] : []
-  // The first ending of a node stands: a repetition is acknowledged, a change of mind is not heard.
+  // The first ending that a node reports stands: a repetition of it, or another ending, is acknowledged and changes nothing.
   if (hasEnded(before.reports[nodeId])) return { record: before, send: ack }
-  // A node repeats itself when it is asked again: that is nothing to write down.
+  // A node repeats its report when it is asked again: the record must stay the same object then, so that nothing is written.
   const said = withReading(report, before.reports[nodeId])
   const same = isDeepStrictEqual(before.reports[nodeId], said)
   const record = same ? before : heard(before, nodeId, said)
@@ -73,16 +75,16 @@ export function reported(before: WaasTask, { nodeId, report, judgement }: Report
   return { record: step.record, send: [...ack, ...step.send] }
 }
 
-/** Whoever reports has taken the task up, whatever it said before. */
+/** The record with the report. A node that reports has taken the task up, so a "later" that it said before is forgotten. */
 function heard(before: WaasTask, nodeId: string, report: NodeReport): WaasTask {
   const { putOff: waiting, ...rest } = before
   const { [nodeId]: _, ...others } = waiting ?? {}
   const stillWaiting = Object.keys(others).length === 0 ? {} : { putOff: others }
-  const settled = settledPeople({ ...rest, ...stillWaiting }, nodeId, report)
-  return { ...settled, reports: { ...before.reports, [nodeId]: report } }
+  const record = withoutAwaits({ ...rest, ...stillWaiting }, nodeId, report)
+  return { ...record, reports: { ...before.reports, [nodeId]: report } }
 }
 
-/** The node takes the task up, or decides on it, at another time: others are asked in its place. What it decided stands. */
+/** The node said "later": it is asked again after a pause, and others in its place. An approval or ending that it gave before stands. */
 export function saidLater(before: WaasTask, nodeId: string, code: string, at: Situation): ProgressStep {
   const { [nodeId]: said, ...reports } = before.reports
   if (isFinal(before) || said?.approved === true || hasEnded(said)) return { record: before, send: [] }
@@ -99,15 +101,15 @@ function afterTheEnd(
   if (record.type === "KeyReshare") return afterReshare(record, nodeId, report, judgement, ack)
   // A signature that came too late exists all the same, and whoever asked for it must be able to see that.
   const late = judgement?.kind === "signatures" && record.outcome === undefined ? { outcome: judgement.outcome } : {}
-  // One that is still at it may bring a completed task to the same end by itself.
+  // A node that is still in its session may complete the task by itself, as others did: it is not told to cancel.
   const atWork = record.state === "completed" && report.status === 140 && report.code === ""
   const send = hasEnded(report) ? ack : atWork ? [] : [cancelTo(nodeId, record)]
   return { record: "outcome" in late ? { ...record, ...late } : record, send }
 }
 
 /**
- * A certificate is the truth of a reshare, whenever it comes: it completes a task that was given up, and of two the one of
- * higher rank counts. All the others are told, for they hold the epoch prepared and stay in the old one until they know.
+ * A certificate decides a reshare whenever it comes: it completes a task that was given up, and of two certificates the one with the
+ * higher epoch id counts. The other nodes are sent it: they hold the new epoch prepared, and keep to the old one until they have it.
  */
 function afterReshare(
   record: WaasTask,
@@ -156,7 +158,7 @@ function whileOpen(
   }
 }
 
-/** The last yes that it takes makes the task ready. */
+/** The approval that completes a quorum makes the task ready. */
 function approvals(record: WaasTask, at: Situation): ProgressStep {
   if (record.state !== "approving") return advanced(record, at)
   const apart = readApart(record, at)
@@ -166,8 +168,8 @@ function approvals(record: WaasTask, at: Situation): ProgressStep {
 }
 
 /**
- * In suite 2 the readings of payloads are part of the session's id: signers who read differently would never understand each other,
- * and each would think the others away. What each read is in its approval.
+ * E-WAA-029 where the nodes read the payloads so differently that no quorum with one reading is left. From suite 2 on, the reading is
+ * part of the session id: signers with different ones would wait for each other in vain, and each would take the others for offline.
  */
 function readApart(record: WaasTask, at: Situation): CosignerError | undefined {
   const { type, nodeIds, reports } = record
@@ -179,7 +181,7 @@ function readApart(record: WaasTask, at: Situation): CosignerError | undefined {
   })
 }
 
-/** Begins the next attempt if it can, and otherwise asks whom it still needs. */
+/** Begins the next attempt if it can; otherwise asks the nodes that the task still needs. */
 function advanced(record: WaasTask, at: Situation): ProgressStep {
   const step = begun(record, at)
   return step.record === record && step.send.length === 0 ? asking(record, at) : step
@@ -196,7 +198,7 @@ export function asking(record: WaasTask, at: Situation): ProgressStep {
   return { record: { ...record, asked }, send }
 }
 
-/** Begins the next attempt if the task waits for one, its pause is over and those that it takes are there. */
+/** Begins the next attempt if the task is ready, the pause before it is over, and enough nodes can take part in it. */
 export function begun(record: WaasTask, at: Situation): ProgressStep {
   const waits = record.state === "ready" && at.nowMs >= record.attemptMs && !hasResult(record)
   const signers = waits ? signersFor(record, at) : undefined
@@ -210,18 +212,18 @@ export function begun(record: WaasTask, at: Situation): ProgressStep {
   return { record: next, send: signers.map((to) => ({ kind: "start", to })) }
 }
 
-/** A participant of a running attempt has no session: it never began this one, or it lost it. */
+/** A participant of the running attempt reports that it is in no session: it never began this attempt, or it lost its session. */
 function strayed(record: WaasTask, nodeId: string, report: NodeReport, at: Situation): ProgressStep {
-  // Somebody has the certificate of a finished set-up: that, not another attempt, is what this node lacks.
+  // Another node has finished the set-up: this one lacks its certificate, and needs no other attempt.
   if (hasResult(record)) return { record, send: [{ kind: "certificate", to: nodeId }] }
-  // It spoke before our start reached it; one that was away when we sent it is told again as it comes online.
+  // The node reported before our start reached it. A node that was offline then gets the start again when it comes online.
   if (report.attempt < record.attempt) return { record, send: [] }
-  // It knows a later attempt than this WaaS does, which was restored from an older copy: the next one is above both.
+  // The node knows a later attempt than this WaaS, which was restored from an older copy: the next attempt must be above both.
   const known: WaasTask = { ...record, attempt: Math.min(report.attempt, MAX_ATTEMPTS) }
   return attemptEnded(known, causeOf(record, nodeId, report), at)
 }
 
-/** `blamed`: the nodes that another attempt had better do without, where it can. */
+/** The attempt ended without a result. `blamed`: the nodes that the next attempt should do without, if it can. */
 function attemptEnded(
   record: WaasTask,
   { why, blamed }: { readonly why: string; readonly blamed: readonly string[] },
@@ -237,7 +239,7 @@ function attemptEnded(
   return advanced({ ...told, state: "ready", attemptMs: at.nowMs + pauseMs(told, at) }, at)
 }
 
-/** Its part of the task is over: where others can sign, they do. */
+/** The node ended its part of the task without a result: the others go on if they are enough. */
 function nodeGaveUp(record: WaasTask, nodeId: string, report: NodeReport, at: Situation): ProgressStep {
   const { code, reason } = report
   if (remaining(record).length < (record.threshold ?? record.nodeIds.length)) {
@@ -251,13 +253,14 @@ function nodeGaveUp(record: WaasTask, nodeId: string, report: NodeReport, at: Si
 /** Whether its result is a key that all participants must agree on. */
 const isSetUp = ({ type }: WaasTask): boolean => type === "KeyGen" || type === "KeyReshare"
 
+/** Whether a node has reported a result of the set-up that WaaS accepted. */
 const hasResult = (record: WaasTask): boolean =>
   isSetUp(record) && Object.values(record.reports).some((report) => report.status === 190 && !report.refused)
 
 function succeeded(record: WaasTask, nodeId: string, judgement: Judgement | undefined, at: Situation): ProgressStep {
   if (judgement === undefined || judgement.kind === "refused") return resultRefused(record, nodeId, judgement, at)
   if (judgement.kind !== "group") {
-    // Verified here, so one node's word is enough; the other signers find their own way to the same end.
+    // WaaS has verified the signatures, so one report is enough. The other signers complete by themselves; nodes that do not sign are told.
     const completed: WaasTask = { ...record, state: "completed", outcome: judgement.outcome }
     const spare = hasChoice(record) ? remaining(record).filter((id) => wasAsked(record, id)) : []
     const idle = spare.filter((id) => !signersOf(record).includes(id))
@@ -278,13 +281,13 @@ function succeeded(record: WaasTask, nodeId: string, judgement: Judgement | unde
   return { record: withOutcome, send: without.map((to) => ({ kind: "certificate", to })) }
 }
 
-/** Whether the node has said that it is in no session of this attempt, though it was. */
+/** Whether the node has reported that it took part in this attempt and is in no session of it any more. */
 const lostSession = (report: NodeReport | undefined, attempt: number): boolean =>
   report !== undefined &&
   report.attempt >= attempt &&
   (report.status === 130 || (report.status === 140 && report.code !== ""))
 
-/** One bad signature leaves the task to the other nodes; a bad result of a set-up ends it, for all must agree. */
+/** A result that WaaS does not accept. A signature may still come from other nodes; a set-up fails, because all nodes must agree on it. */
 function resultRefused(
   record: WaasTask,
   nodeId: string,
@@ -305,7 +308,7 @@ function resultRefused(
   return attemptEnded(record, { why, blamed: signers }, at)
 }
 
-/** A node is there again: it may have missed anything, so it is told all that still matters. */
+/** The node is online, and may have missed any frame: everything that still matters is sent to it again. */
 export function cameOnline(record: WaasTask, nodeId: string, at: Situation): ProgressStep {
   const isTold = record.nodeIds.includes(nodeId) && wasAsked(record, nodeId)
   if (!isTold || hasEnded(record.reports[nodeId])) return { record, send: [] }
@@ -313,7 +316,7 @@ export function cameOnline(record: WaasTask, nodeId: string, at: Situation): Pro
   if (record.type === "KeyReshare" && record.state === "completed") {
     return { record, send: [task, { kind: "certificate", to: nodeId }] }
   }
-  // Of a completed task it is asked how far it is: it may be about to complete it too.
+  // The node may be about to complete a completed task too: sending it the task again makes it report how far it is.
   if (isFinal(record)) return { record, send: [record.state === "completed" ? task : cancelTo(nodeId, record)] }
   const { record: after, send } = begun(record, at)
   if (hasResult(record)) return { record: after, send: [task, { kind: "certificate", to: nodeId }] }
@@ -324,9 +327,9 @@ export function cameOnline(record: WaasTask, nodeId: string, at: Situation): Pro
 }
 
 /**
- * A node has connected anew. Where neither side of the link forgot anything ("same"), what waited for the node comes to it now, and the attempt
- * goes on. Otherwise a node that has not said that it is in the running attempt missed its beginning, and what the others sent it then is
- * gone: another attempt comes to an end sooner than this one.
+ * The node has connected. If the link lost nothing ("same"), frames that waited for the node reach it now, and the attempt goes on.
+ * Otherwise a signer that has not reported the running attempt missed its start, and the envelopes that were sent to it are lost: a new
+ * attempt ends sooner than this one would.
  */
 export function connected(record: WaasTask, nodeId: string, peer: PeerMemory, at: Situation): ProgressStep {
   const step = cameOnline(record, nodeId, at)
@@ -340,7 +343,7 @@ export function connected(record: WaasTask, nodeId: string, peer: PeerMemory, at
   return { record: next.record, send: [{ kind: "task", to: nodeId }, ...next.send] }
 }
 
-/** Time has passed. */
+/** The step for time that has passed: the deadline, silent signers, an attempt that takes too long, or what may begin or be asked now. */
 export function ticked(record: WaasTask, at: Situation): ProgressStep {
   if (isFinal(record)) return { record, send: [] }
   if (at.nowMs >= record.deadlineMs) {
@@ -367,7 +370,7 @@ export function ticked(record: WaasTask, at: Situation): ProgressStep {
   return attemptEnded(record, { why, blamed: signersOf(record) }, at)
 }
 
-/** The API, or another task of the same request, ends it. */
+/** Cancels the task: a caller asked for that, or another task of its request ended without completing. */
 export function cancelled(record: WaasTask, why: EndReason): ProgressStep {
   return isFinal(record) ? { record, send: [] } : ended(record, "cancelled", why)
 }

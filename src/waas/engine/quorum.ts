@@ -1,7 +1,7 @@
 /**
- * Whom a task asks, and who signs in an attempt. Pure. A task of version 3 may be signed by any `threshold` of its nodes: it asks as
- * many as it takes, another one for each that is sick, silent, slow or put it off, and begins with those that approved and are well.
- * Every other task needs all its nodes.
+ * Which nodes a task asks, and which of them sign in an attempt. Pure. A task of version 3 may be signed by any `threshold` of its nodes:
+ * WaaS asks that many, asks another one for each that is unable, silent, slow or said "later", and begins with nodes that approved and
+ * are able. Every other task needs all its nodes.
  */
 import { READ } from "../../tasks/report.ts"
 import type { NodeReport, TaskKey, WaasTask } from "../store/model.ts"
@@ -18,12 +18,13 @@ export interface Situation {
   readonly newNonce: () => string
   /** Why the node cannot sign with the key just now, for people; undefined where it can. */
   whyUnable(nodeId: string, key: TaskKey | undefined): string | undefined
-  /** Whether a node that has owed a word since that moment is silent. */
+  /** Whether a node that has owed an answer since `sinceMs` is silent (Pace.silentMs). */
   isSilent(nodeId: string, sinceMs: number): boolean
-  /** Whether the node may be asked for one more task; whether one more of its sessions may begin. */
+  /** Whether the node may be asked for one more task. */
   hasRoom(nodeId: string): boolean
+  /** Whether one more session may begin on the node. */
   mayRun(nodeId: string): boolean
-  /** Tasks that it has in work. */
+  /** How many tasks the node has in work. */
   load(nodeId: string): number
 }
 
@@ -32,18 +33,18 @@ const MAX_LATER_MS = 15_000
 export const hasEnded = (report: Pick<NodeReport, "status"> | undefined): boolean =>
   report !== undefined && report.status >= 160
 
-/** Whether more may sign than do. */
+/** Whether more nodes may sign than do: any `threshold` of them. */
 export const hasChoice = ({ threshold }: WaasTask): boolean => threshold !== undefined
 
-/** Who takes part in the attempt that was started last. */
+/** The nodes that take part in the attempt that was started last. */
 export const signersOf = ({ signers, nodeIds }: WaasTask): readonly string[] => signers ?? nodeIds
 
 export const wasAsked = ({ asked, reports }: WaasTask, nodeId: string): boolean =>
   asked === undefined || asked[nodeId] !== undefined || reports[nodeId] !== undefined
 
 /**
- * Whether it waits for its turn to be asked for. One that all its nodes put off has had its turn: it is asked for when its time has come,
- * and keeps nobody waiting behind it.
+ * Whether the task waits in the queue, because no node was asked for it yet. A task that its nodes put off has left the queue: it is asked
+ * for again when their pauses end, and no task waits behind it meanwhile.
  */
 export const isQueued = ({ asked, reports, putOff = {}, state }: WaasTask): boolean =>
   state === "approving" &&
@@ -54,7 +55,7 @@ export const isQueued = ({ asked, reports, putOff = {}, state }: WaasTask): bool
 export const remaining = ({ nodeIds, reports }: WaasTask): readonly string[] =>
   nodeIds.filter((id) => !hasEnded(reports[id]))
 
-/** The node said later: it is asked again after a pause that grows, and others in its place. */
+/** The node said "later": it is asked again after a pause that doubles each time, up to 15 s, and others may be asked in its place. */
 export function putOff(record: WaasTask, nodeId: string, code: string, at: Situation): WaasTask {
   const times = (record.putOff?.[nodeId]?.times ?? 0) + 1
   const untilMs = at.nowMs + Math.min(at.pace.laterMs * 2 ** (times - 1), MAX_LATER_MS)
@@ -66,7 +67,7 @@ export function putOff(record: WaasTask, nodeId: string, code: string, at: Situa
   }
 }
 
-/** Whom to ask now; nobody where the task has all it needs, or none has room. Not for tasks that are over or running. */
+/** The nodes to ask now: none where the task has all it needs, or no node has room. Not for tasks that are final or running. */
 export function toAsk(record: WaasTask, at: Situation): readonly string[] {
   const { asked, nodeIds, reports } = record
   if (asked === undefined) return dueAgain(record, at)
@@ -76,11 +77,11 @@ export function toAsk(record: WaasTask, at: Situation): readonly string[] {
   return unasked.every((id) => at.online(id) && isDue(record, id, at) && at.hasRoom(id)) ? unasked : []
 }
 
-/** A set-up asks everybody at once, and those that put it off again. */
+/** A set-up or check-up was sent to all its nodes when it was made: only nodes that said "later" are asked again. */
 const dueAgain = (record: WaasTask, at: Situation): readonly string[] =>
   Object.keys(record.putOff ?? {}).filter((id) => isDue(record, id, at) && !hasEnded(record.reports[id]))
 
-/** Nothing is put off for longer than the longest pause: then the clock went back meanwhile. */
+/** Whether the node's pause is over. More left of it than the longest pause means that the clock was set back: it is over then, too. */
 const isDue = (record: WaasTask, nodeId: string, at: Situation): boolean => {
   const untilMs = record.putOff?.[nodeId]?.untilMs ?? 0
   return at.nowMs >= untilMs || at.nowMs < untilMs - MAX_LATER_MS
@@ -88,16 +89,15 @@ const isDue = (record: WaasTask, nodeId: string, at: Situation): boolean => {
 
 function toAskOfChoice(record: WaasTask, at: Situation): readonly string[] {
   const { asked = {}, nodeIds, reports, threshold = nodeIds.length } = record
-  // Whoever ended an attempt is not counted on: another is asked, and the better one of them signs.
+  // A node that made an attempt fail is not counted: another one is asked, and the one with fewer failures signs.
   const counted = usable(record, at).filter((id) => (record.faults?.[id] ?? 0) === 0)
   const approved = alike(counted, reports)
   const deciding = remaining(record).filter((id) => {
     const sinceMs = asked[id]
     if (sinceMs === undefined || reports[id]?.approved === true) return false
-    // Whoever waits for people is not slow.
+    // A node that waits for approvers is not slow.
     const isInTime = record.awaits?.[id] !== undefined || at.nowMs < sinceMs + at.pace.slowMs
-    const isHoped = isInTime && at.whyUnable(id, record.key) === undefined
-    return isHoped && !at.isSilent(id, sinceMs)
+    return isInTime && at.whyUnable(id, record.key) === undefined && !at.isSilent(id, sinceMs)
   })
   const lacking = threshold - approved.length - deciding.length
   if (lacking <= 0) return []
@@ -105,12 +105,12 @@ function toAskOfChoice(record: WaasTask, at: Situation): readonly string[] {
     (id) =>
       asked[id] === undefined && isDue(record, id, at) && at.whyUnable(id, record.key) === undefined && at.hasRoom(id),
   )
-  // Before it holds any node's room, a task waits for room at as many as it takes.
+  // A task that holds no room yet waits until enough nodes have room: it would hold up others with room that it cannot use.
   const isFirst = Object.keys(asked).length === 0
   return isFirst && fresh.length < lacking ? [] : fresh.slice(0, lacking)
 }
 
-/** Who signs in the next attempt; undefined while it cannot begin. */
+/** The nodes that sign in the next attempt, in the task's order; undefined while it cannot begin. */
 export function signersFor(record: WaasTask, at: Situation): readonly string[] | undefined {
   const { nodeIds, reports, threshold, state } = record
   if (threshold === undefined) {
@@ -122,14 +122,14 @@ export function signersFor(record: WaasTask, at: Situation): readonly string[] |
   return chosen.length < threshold ? undefined : nodeIds.filter((id) => chosen.includes(id))
 }
 
-/** Whether those that approved are enough, well or not. */
+/** Whether enough nodes approved, whether or not they are able to sign just now. */
 export function isApproved({ nodeIds, reports, threshold }: WaasTask): boolean {
   if (threshold === undefined) return nodeIds.every((id) => reports[id]?.approved === true)
   const approved = nodeIds.filter((id) => reports[id]?.approved === true && !hasEnded(reports[id]))
   return alike(approved, reports).length >= threshold
 }
 
-/** Whether so many read the payload differently that no quorum reads it alike any more. */
+/** Whether enough nodes approved, but read the payloads so differently that no `threshold` nodes can have one reading any more. */
 export function isReadApart(record: WaasTask): boolean {
   const { reports, nodeIds, threshold = nodeIds.length } = record
   const left = remaining(record)
@@ -137,22 +137,23 @@ export function isReadApart(record: WaasTask): boolean {
   return approved.length >= threshold && alike(approved, reports).length + left.length - approved.length < threshold
 }
 
+/** The reading of a node that approved and names none: its task has no payloads. */
 const NOTHING = "nothing"
 
-/** What the node read in the payloads, as its approval says; undefined where it has not said so to this WaaS. */
+/** The digest of what the node read in the payloads, which its approval names; undefined where it has not told this WaaS. */
 export function readingOf(report: NodeReport | undefined): string | undefined {
   if (report?.reason.startsWith(READ)) return report.reason.slice(READ.length)
-  // A report of an attempt has no room for it beside the cause, and nodes of before say it in none.
+  // A report of an attempt has its cause in `reason`, so the reading is kept from a report before it (withReading).
   return report?.read ?? (report?.status === 130 && report.approved ? NOTHING : undefined)
 }
 
-/** The report, with what the node read if only an earlier one of its says that: what was approved is never read again. */
+/** The report, with the reading of the report before it where it names none: a node never reads anew what it has approved. */
 export function withReading(report: NodeReport, before: NodeReport | undefined): NodeReport {
   const read = readingOf(report) === undefined ? readingOf(before) : undefined
   return read === undefined || hasEnded(report) ? report : { ...report, read }
 }
 
-/** Who keeps an open task from going on, and why; for people. */
+/** The nodes that an open task waits for, each with its reason; for people. */
 export function missing(record: WaasTask, at: Pick<Situation, "whyUnable" | "online">): readonly string[] {
   return record.nodeIds.flatMap((id) => {
     const report = record.reports[id]
@@ -169,13 +170,14 @@ export function missing(record: WaasTask, at: Pick<Situation, "whyUnable" | "onl
   })
 }
 
-/** Those that approved and can begin. */
+/** The nodes that approved and are able to sign just now. */
 const usable = (record: WaasTask, at: Situation): readonly string[] =>
   remaining(record).filter((id) => record.reports[id]?.approved === true && at.whyUnable(id, record.key) === undefined)
 
 /**
- * The most of them that read the payloads alike: others would never understand each other (threshold.md 2.1). Whoever has not said is
- * taken to have read what most did: otherwise a task whose WaaS or nodes started anew would never begin again.
+ * The largest set of these nodes with one reading of the payloads: the session id contains the reading, so nodes with different ones
+ * would wait for each other in vain (threshold.md 2.1). Nodes that have not told their reading count as part of the set: otherwise a task
+ * would not begin again after WaaS or its nodes were restarted.
  */
 function alike(nodeIds: readonly string[], reports: WaasTask["reports"]): readonly string[] {
   const { [UNSAID]: unsaid = [], ...byReading } = Object.groupBy(nodeIds, (id) => readingOf(reports[id]) ?? UNSAID)
@@ -188,7 +190,7 @@ function alike(nodeIds: readonly string[], reports: WaasTask["reports"]): readon
 
 const UNSAID = ""
 
-/** Those that ended the fewest attempts first, then those with the least to do; equals in an order that differs by task. */
+/** Nodes that made the fewest attempts fail come first, then those with the least load; ties in an order that differs from task to task. */
 function ranked(record: WaasTask, at: Situation, nodeIds: readonly string[]): readonly string[] {
   return nodeIds
     .map((id) => ({ id, faults: record.faults?.[id] ?? 0, load: at.load(id), draw: drawOf(record.taskId, id) }))
@@ -196,7 +198,7 @@ function ranked(record: WaasTask, at: Situation, nodeIds: readonly string[]): re
     .map(({ id }) => id)
 }
 
-/** FNV-1a: cheap, and the same at every look. */
+/** FNV-1a, 32 bits: cheap, and the same each time that a task is looked at. */
 function drawOf(taskId: string, nodeId: string): number {
   let hash = 0x811c9dc5
   for (const text of [taskId, nodeId]) {

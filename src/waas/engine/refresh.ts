@@ -1,10 +1,9 @@
 /**
- * Refreshes that nodes ask for (formats.md 12): a node says which of its groups are to be refreshed before long, and WaaS makes the request
- * that a person would make, a KeyReshare of the holder group to itself. Whether it happens is decided as ever: by the rules and
- * callback servers of each node.
+ * Refreshes that nodes ask for (formats.md 12). A node tells which of its groups should be refreshed soon, and WaaS makes the request that
+ * a person would make: a KeyReshare of the holder group to itself. Each node's rules and callback servers decide on it as on any other.
  *
- * A node's word costs at most one request a group in `pauseMs`, whatever comes of it: each refresh begins an epoch whose limits on hidden
- * verdicts begin anew (threshold.md 4.3), so what makes nodes crash must not make epochs as fast as it likes.
+ * WaaS makes at most one such request per group in `pauseMs`, whatever comes of it. Each refresh begins an epoch, and with it the limits on
+ * unproven checks begin anew (threshold.md 4.3): an attacker who makes nodes crash must not get new epochs at will.
  */
 import type { Log } from "../../log.ts"
 import type { Clock } from "../../tasks/ports.ts"
@@ -17,13 +16,13 @@ import { groupsOf, type ReshareWish } from "./reshare.ts"
 
 export const REFRESH_DESCRIPTION = "refresh, asked for by a node"
 const VAULT_TYPES: readonly VaultType[] = ["Org-Controlled", "User-Controlled"]
-/** Between two looks at what is due. */
+/** The least time between two looks for refreshes that are due. */
 const LOOK_MS = 30_000
 
 export interface RefreshPace {
-  /** How long the nodes have to approve it. */
+  /** How long a refresh may take, approvals included. */
   readonly deadlineMs: number
-  /** Between two requests of one holder group. */
+  /** The least time between two refresh requests of one holder group. */
   readonly pauseMs: number
 }
 
@@ -31,7 +30,7 @@ interface RefreshParts {
   readonly store: WaasStore
   readonly online: (nodeId: string) => boolean
   readonly now: Clock
-  /** Undefined: WaaS makes none. */
+  /** Undefined if WaaS makes no refreshes. */
   readonly pace: RefreshPace | undefined
   readonly log: Log
 }
@@ -49,7 +48,7 @@ interface RefreshWish extends DueRefresh {
 
 export class Refreshes {
   readonly #parts: RefreshParts
-  /** Share group ids by node: its latest word. */
+  /** By node id: the share groups that the node last asked to refresh. */
   readonly #asked = new Map<string, ReadonlySet<string>>()
   #lookedMs = Number.NEGATIVE_INFINITY
 
@@ -57,13 +56,13 @@ export class Refreshes {
     this.#parts = parts
   }
 
-  /** What a node says is due; replaces what it said before. */
+  /** The node asks for refreshes of these share groups; replaces what it asked for before. */
   told(nodeId: string, shareGroupIds: readonly string[]): void {
     if (shareGroupIds.length === 0) this.#asked.delete(nodeId)
     else this.#asked.set(nodeId, new Set(shareGroupIds))
   }
 
-  /** Makes a request for each group that is to be refreshed now. One that cannot be made is told, and tried again at the next look. */
+  /** Makes a request for each group whose refresh is due. One that `make` refuses is logged, and tried again at the next look. */
   async begin(make: (wish: RefreshWish) => Promise<TssRequest>): Promise<void> {
     const { log } = this.#parts
     for (const due of await this.#due()) {
@@ -84,7 +83,7 @@ export class Refreshes {
     }
   }
 
-  /** The holder groups to be refreshed now: all of their nodes are there, and no request of theirs is open or too recent. */
+  /** The holder groups to refresh now: all their nodes are online, and none has an open request or a recent refresh. */
   async #due(): Promise<readonly DueRefresh[]> {
     const { now, pace } = this.#parts
     if (pace === undefined || this.#asked.size === 0 || now() - this.#lookedMs < LOOK_MS) return []
@@ -109,7 +108,7 @@ export class Refreshes {
     return found
   }
 
-  /** The word of a node counts for groups that it is in. */
+  /** Whether a member of the group asked for its refresh: a node may ask only for groups that it is in. */
   #isAskedBy({ holders, shareGroups }: HolderGroup): boolean {
     return holders.some(({ nodeId }) => {
       const asked = this.#asked.get(nodeId)

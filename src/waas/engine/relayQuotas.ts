@@ -1,6 +1,6 @@
 /**
- * What a node may have relayed for an attempt of a task: in its own name alone, and to each receiver no more than a protocol can have it
- * say. A member that floods another costs WaaS the reading of a frame, and the other nothing.
+ * Limits what WaaS relays for a node in an attempt of a task: only envelopes with the node as their sender, and to each receiver no more
+ * than the protocol can need. If a member floods another, WaaS reads the frames, and the other node gets none of them.
  */
 import { senderOf } from "../../mpc/envelope.ts"
 import { SenderQuota } from "../../tasks/senderQuota.ts"
@@ -11,7 +11,7 @@ import type { EnvelopeFrame } from "./frames.ts"
 export class RelayQuotas {
   readonly #quotas = new Map<string, { readonly attempt: number; readonly quota: SenderQuota }>()
 
-  /** False for what reaches nobody, too. */
+  /** Whether the envelope is relayed. False if it has another sender, exceeds the quota, or has no receivers. */
   takes(
     { taskId, attempt }: WaasTask,
     from: string,
@@ -25,7 +25,7 @@ export class RelayQuotas {
     return this.#of(taskId, attempt).take(`${from} ${to}`, envelope.length) !== "over"
   }
 
-  /** The task is no longer live. */
+  /** The task needs nothing more. */
   forget(taskId: string): void {
     this.#quotas.delete(taskId)
   }

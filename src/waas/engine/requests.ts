@@ -1,4 +1,4 @@
-/** What a request's state is, read off its tasks; and what becomes of the vault and the group when a key is made. */
+/** Derives from a request's tasks its status and, once keys are made, the records of its group and vault. */
 import type { CurveName } from "../../crypto/curve.ts"
 import type { GroupOutcome } from "../../wire/frames.ts"
 import { ApiFailure } from "../failure.ts"
@@ -20,7 +20,7 @@ import type { EndReason } from "./ports.ts"
 export const curveTypeOf = (curve: CurveName): CurveType => (curve === "secp256k1" ? "SECP256K1" : "ED25519")
 export const curveNameOf = (curve: CurveType): CurveName => (curve === "SECP256K1" ? "secp256k1" : "ed25519")
 
-/** The request as its tasks, all of them, now have it. */
+/** The request with the status and reason that follow from `tasks`, which are all of its tasks. */
 export function tssRequestNow(request: TssRequest, tasks: readonly WaasTask[], nowMs: number): TssRequest {
   return { ...request, status: tssStatus(tasks), ...reasonOf(tasks), updatedMs: nowMs }
 }
@@ -46,7 +46,7 @@ export const isOpen = (status: TssRequestStatus | SignStatus): boolean =>
   status === "Processing"
 
 function tssStatus(tasks: readonly WaasTask[]): TssRequestStatus {
-  // What failed before its first attempt was not confirmed by all in time.
+  // A task that failed before its first attempt did not get the approval of all its nodes.
   const unconfirmed = tasks.some(({ state, attempt }) => state === "rejected" || (state === "failed" && attempt === 0))
   if (unconfirmed) return "KeyHolderConfirmationFailed"
   if (tasks.some(({ state }) => state === "failed" || state === "cancelled")) return "KeyGeneratingFailed"
@@ -66,10 +66,10 @@ function signStatus(tasks: readonly WaasTask[]): SignStatus {
 
 const waitsForPeople = ({ awaits = {} }: WaasTask): boolean => Object.keys(awaits).length > 0
 
-/** Every participant has the task. */
+/** Whether every participant has reported on the task, and so has it. */
 const allHeard = ({ nodeIds, reports }: WaasTask): boolean => nodeIds.every((id) => reports[id] !== undefined)
 
-/** The reason of the task that ended first on its own; those that were cancelled for it come after. */
+/** The reason of the task that ended the request. A task that was cancelled may have been cancelled because of it, so it comes last. */
 function reasonOf(tasks: readonly WaasTask[]): EndReason {
   const cause =
     tasks.find(({ state }) => state === "rejected") ??
@@ -78,7 +78,7 @@ function reasonOf(tasks: readonly WaasTask[]): EndReason {
   return { code: cause?.code ?? "", reason: cause?.reason ?? "" }
 }
 
-/** The group with its keys, once all its tasks completed; undefined if one of them has no group. */
+/** The group, Valid and with the keys that `tasks` made; undefined if one of them has not made one. */
 export function validGroup(group: HolderGroup, tasks: readonly WaasTask[]): HolderGroup | undefined {
   const outcomes = tasks.flatMap(({ outcome }): readonly GroupOutcome[] => (outcome?.type === "group" ? [outcome] : []))
   if (outcomes.length !== tasks.length) return undefined
@@ -96,7 +96,7 @@ export function vaultWithKeys(vault: Vault, main: HolderGroup): Vault {
   return { ...vault, rootKeys }
 }
 
-/** The signing request that came under this request_id before. Throws 30001 if that asked another thing. */
+/** The signing request that came under this request_id before. Throws 30001 if that one asked for something else. */
 export async function earlierRequest(
   { requestId, fingerprint }: Pick<SignRequest, "requestId" | "fingerprint">,
   live: { requestUnder(requestId: string): SignRequest | undefined },

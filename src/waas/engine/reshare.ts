@@ -1,7 +1,7 @@
 /**
- * What a reshare is at WaaS: which groups it may go from and to, who deals, and what becomes of groups and vault with each
- * curve that is done. A certificate decides on each curve by itself, so the keys move one by one: while one of two is
- * through and the other not, each is where its nodes have it, and the same request made again does the rest.
+ * Reshares as WaaS sees them: which groups one may go from and to, who deals, and how the records of groups change with each curve that
+ * completes. Each curve has its own task and certificate, so keys move one by one. If one of two has moved and the other has not, the
+ * records say so, and the same request made again moves the rest.
  */
 import { decodeTask } from "../../wire/task.ts"
 import { ApiFailure } from "../failure.ts"
@@ -15,13 +15,16 @@ import { curveTypeOf } from "./requests.ts"
 export interface ReshareWish {
   readonly type: Exclude<TssRequestType, "KeyGen">
   readonly sourceGroupId: string
-  /** Those that deal; undefined lets WaaS choose as many as it takes, online ones first. */
+  /** The nodes that deal; undefined lets WaaS choose as many as the threshold, online ones first. */
   readonly dealers: readonly string[] | undefined
   /** Whether a node may hold shares in several groups of the vault after this. */
   readonly allowSharedNodes: boolean
 }
 
-/** Throws 2006, 2028 and 2029 for what cannot be asked. `others`: all groups of the vault. */
+/**
+ * Checks a reshare to `target` and chooses its dealers; `others` are all groups of the vault. Throws 2028 for a source that is not among
+ * them, 2029 for groups that do not fit the type, 2006 for nodes that do not fit, 30032 if there are no dealers with a common version.
+ */
 export function reshareFrom(
   wish: ReshareWish,
   target: HolderGroup,
@@ -62,8 +65,8 @@ function requireFit(type: ReshareWish["type"], source: HolderGroup, target: Hold
 }
 
 /**
- * A node in two groups of a vault holds two shares of one key, and the groups are no longer independent of one another
- * (formats.md 8). Groups that end with the request do not count.
+ * Throws 2006 if a node of the target holds shares in another group of the vault: with two shares of one key at one node, the groups are
+ * no longer independent of each other (formats.md 8). Groups that end with the request do not count.
  */
 function requireOwnNodes(
   type: ReshareWish["type"],
@@ -95,8 +98,9 @@ function namedDealers(source: HolderGroup, nodeIds: readonly string[]): readonly
 }
 
 /**
- * Groups and news as they are with what is completed of the request; `tasks` are all of it. A certificate may come long after
- * its request was given up, and after others that were made since: on each key the one of highest rank counts, as on the nodes.
+ * The writes that follow from the completed tasks of a request, of which `tasks` are all: changed groups, and the nodes that follow the
+ * share groups. A certificate may come long after its request was given up, and after later requests: for each key the epoch of the
+ * highest rank counts, as it does on the nodes.
  */
 export async function reshared(
   request: TssRequest,
@@ -113,7 +117,7 @@ export async function reshared(
   const isDone = tasks.every(({ outcome }) =>
     after.shareGroups.some(({ epoch }) => epoch?.epochId === epochIdOf(outcome)),
   )
-  // A main group that was given up, and comes to light after another took its place, has its keys and is not the main one.
+  // A main group that was given up may get its keys after another one took its place: it does not become the main group again.
   const isTaken = after.type === "MainGroup" && after.status === "Unavailable" && [...groups.values()].some(isValidMain)
   if (isDone && after.status !== "Valid" && !isTaken) {
     groups.set(target.groupId, { ...after, status: "Valid" })
@@ -124,14 +128,17 @@ export async function reshared(
   return [...changed.map((record): StoreWrite => ({ put: "group", record })), ...news]
 }
 
-/** From now on these nodes are told how the share group of that completed set-up goes on. */
+/** Writes that make these nodes follow the share group of a completed set-up: they are sent its certificates from then on. */
 export function told({ taskId, type, outcome }: WaasTask, nodeIds: readonly string[]): readonly StoreWrite[] {
   if (outcome?.type !== "group" || (type !== "KeyGen" && type !== "KeyReshare")) return []
   const shareGroupId = outcome.group_id
   return nodeIds.map((nodeId) => ({ put: "succession", nodeId, taskId, type, shareGroupId }))
 }
 
-/** The same for the participants of a reshare that has yet to begin: should it come to nothing, they keep what they promised to it. */
+/**
+ * The same for the participants of a reshare that begins: if it comes to nothing, they may hold a prepared epoch, and must learn which
+ * epoch was certified instead.
+ */
 export function toBeTold({ taskId, document, nodeIds }: WaasTask): readonly StoreWrite[] {
   const asked = decodeTask(document)
   if (!("mode" in asked) || asked.mode !== "replace") return []
@@ -139,7 +146,7 @@ export function toBeTold({ taskId, document, nodeIds }: WaasTask): readonly Stor
   return nodeIds.map((nodeId) => ({ put: "succession", nodeId, taskId, type: "KeyReshare", shareGroupId }))
 }
 
-/** The key that the task made goes to the target, and leaves whichever group had it; that one ends with its last key. */
+/** Moves the key that the task made to the target group. The group that had it becomes Unavailable with its last key. */
 function moveKey(groups: Map<string, HolderGroup>, targetId: string, { createdMs, outcome }: WaasTask): void {
   if (outcome?.type !== "group") return
   const epoch = { createdMs, epochId: outcome.epoch_id }
@@ -154,7 +161,7 @@ function moveKey(groups: Map<string, HolderGroup>, targetId: string, { createdMs
   }
   const target = groups.get(targetId)
   const curve = curveTypeOf(outcome.curve)
-  // Two extensions to one target: both groups exist at their nodes, and the target has the later one.
+  // Two requests extended the same key to this target: both share groups exist at their nodes, and the target has the later one.
   const other = target?.shareGroups.find((shareGroup) => shareGroup.curve === curve && !isIt(shareGroup))?.epoch
   if (target === undefined || (other !== undefined && outranks(other, epoch))) return
   const made: ShareGroup = {
@@ -169,7 +176,7 @@ function moveKey(groups: Map<string, HolderGroup>, targetId: string, { createdMs
   })
 }
 
-/** As the nodes rank epochs of one group. */
+/** Whether epoch `a` has the higher rank: the order in which nodes rank the epochs of a group. */
 export const outranks = (a: ReshareEpoch, b: ReshareEpoch): boolean =>
   a.createdMs !== b.createdMs ? a.createdMs > b.createdMs : a.epochId > b.epochId
 
@@ -190,8 +197,8 @@ export const groupsOf = (store: WaasStore, vaultId: string): Promise<readonly Ho
   Array.fromAsync(everyItem((page) => store.groups({ vaultId }, page)))
 
 /**
- * Everybody who promised the epoch, and everybody whose own epoch it ends. Those that left earlier, and those of an epoch that
- * another one outranked, were told of the share group before: they follow it for as long as they hold a share.
+ * The nodes that took part in the reshare, and those whose epoch it ends. Nodes that left the group earlier, or whose epoch was outranked,
+ * follow the share group already.
  */
 function concerned(task: Pick<WaasTask, "document" | "nodeIds">, source: HolderGroup): readonly string[] {
   const asked = decodeTask(task.document)

@@ -1,10 +1,10 @@
-/** One node's public shares of a group, as the outcomes that made the epochs in use have them. */
+/** One node's public key shares of a holder group, from the outcomes that made the epochs in use. */
 import { ApiFailure } from "../failure.ts"
 import type { HolderGroup, ShareGroup, ShareKey, TssRequest, WaasTask } from "../store/model.ts"
 import { everyItem } from "../store/pages.ts"
 import type { WaasStore } from "../store/store.ts"
 
-/** Throws 30032 for a group without keys, 2006 for a node that holds none of its shares. */
+/** The node's public key share of each of the group's keys. Throws 30032 for a group without keys, 2006 for a node without shares of it. */
 export async function shareKeysOf(
   group: HolderGroup,
   nodeId: string,
@@ -28,7 +28,7 @@ export async function shareKeysOf(
   return keys
 }
 
-/** Whether the task made the epoch in use, which is the certified one of highest rank; the newest request may have made another. */
+/** Whether the task made the epoch in use. That is the certified one of highest rank, which need not be of the newest request. */
 const hasMade = ({ state, outcome }: WaasTask, { shareGroupId, epoch }: ShareGroup): boolean =>
   state === "completed" &&
   outcome?.type === "group" &&

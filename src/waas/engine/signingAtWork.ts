@@ -1,4 +1,4 @@
-/** The signing requests whose tasks are at work, as they are or will be with the commit that is due; by their id and by their request_id. */
+/** The signing requests whose tasks are at work, as the store has them or will have them with the next commit; by id and by request_id. */
 import type { SignRequest } from "../store/model.ts"
 
 export class SigningAtWork {
@@ -9,7 +9,7 @@ export class SigningAtWork {
     return this.#requests.get(signRequestId)
   }
 
-  /** The one that came under this request_id. */
+  /** The request that came under this request_id. */
   under(requestId: string): SignRequest | undefined {
     return this.#requests.get(this.#ids.get(requestId) ?? "")
   }

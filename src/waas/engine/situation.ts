@@ -1,4 +1,4 @@
-/** How things are just now, for the steps of tasks (quorum.ts): who is there, who has room, and what nodes said of themselves. */
+/** Makes the Situation that decides how tasks go on (quorum.ts): which nodes are online, able, silent or have room at this moment. */
 import { randomBytes } from "node:crypto"
 import type { SharedStore } from "../store/shared.ts"
 import type { NodeHealth } from "./nodeHealth.ts"
@@ -8,9 +8,15 @@ import type { Windows } from "./ports.ts"
 import type { Situation } from "./quorum.ts"
 import type { VersionsOf } from "./versions.ts"
 
-/** Tasks of one node that wait for people, of the 256 that a node takes: nobody knows beforehand which will. */
+/**
+ * So many tasks of one node may wait for approvers, of the 256 that a node takes. Nobody knows beforehand which tasks will wait, so they
+ * are asked like others and counted apart once they do.
+ */
 const MOST_WAITING = 120
-/** What a replica may use of a node however many there are: a node that has too much says later, and callers may all ask one replica. */
+/**
+ * The least that each replica may ask of a node, however many replicas there are: all callers may use one of them. A node that gets too
+ * much of it says "later".
+ */
 const LEAST: Windows = { asked: 32, running: 6 }
 
 interface SituationParts extends Pick<EngineOptions, "now" | "pace" | "relay" | "windows"> {
@@ -18,7 +24,7 @@ interface SituationParts extends Pick<EngineOptions, "now" | "pace" | "relay" | 
   readonly versions: VersionsOf
   readonly health: NodeHealth
   readonly loads: NodeLoad
-  /** This process was stopped or busy, and nobody's silence means anything. */
+  /** This process was stopped or busy: that nothing came from a node means nothing. */
   readonly isLate: boolean
 }
 
@@ -34,6 +40,7 @@ export function situationOf({ health, loads, isLate, ...parts }: SituationParts)
     whyUnable: (nodeId, key) => health.whyUnable(nodeId, key),
     isSilent: (nodeId, sinceMs) => !isLate && health.isSilent(nodeId, sinceMs),
     hasRoom: (nodeId) => {
+      // At most half of what the node accepts (formats.md 12). Set-ups and check-ups do not wait for room.
       const half = Math.floor((health.most(nodeId) ?? Number.POSITIVE_INFINITY) / 2)
       const { asked, waiting } = loads.of(nodeId)
       if (asked >= Math.min(windows.asked, half) || waiting >= Math.min(MOST_WAITING, half)) return false
@@ -44,7 +51,7 @@ export function situationOf({ health, loads, isLate, ...parts }: SituationParts)
   }
 }
 
-/** Replicas share what a node takes: together they ask for no more than one would. */
+/** Replicas share what may be asked of a node: together they ask about as much as one would alone. */
 const windowsAmong = (windows: Windows, replicas: number): Windows => ({
   asked: shareOf(windows.asked, replicas, LEAST.asked),
   running: shareOf(windows.running, replicas, LEAST.running),

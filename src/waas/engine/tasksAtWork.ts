@@ -1,4 +1,4 @@
-/** The tasks of one process that still need something, and what follows from each: how busy nodes are, what waits for its turn. */
+/** The tasks that this process works on, and what is counted over them: how busy nodes are, which tasks wait for their turn. */
 import type { Log } from "../../log.ts"
 import type { WaasTask } from "../store/model.ts"
 import { FairQueue } from "./fairQueue.ts"
@@ -8,13 +8,13 @@ import { isQueued } from "./quorum.ts"
 
 export class TasksAtWork {
   readonly #log: Log
-  /** What the store has, or will have with the commit that is due. */
+  /** By task id, as the store has them or will have them with the next commit. */
   readonly #tasks = new Map<string, WaasTask>()
   readonly loads = new NodeLoad()
   readonly queue = new FairQueue()
-  /** Approved, and waiting for room to run, or for somebody to come back. */
+  /** Ids of approved tasks that wait for room, for a pause to end, or for a node to come back. */
   readonly ready = new Set<string>()
-  /** Not over. */
+  /** How many of the tasks are not final. */
   open = 0
 
   constructor(log: Log) {
@@ -37,7 +37,7 @@ export class TasksAtWork {
     return [...this.#tasks.keys()]
   }
 
-  /** Tasks that were not here before, from the store: of what is here it is behind. */
+  /** Adds tasks that the store has. One that is here already stays as it is, for it is newer than the store's. */
   add(tasks: readonly WaasTask[]): void {
     for (const task of tasks) {
       if (this.#tasks.has(task.taskId)) continue

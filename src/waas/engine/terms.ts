@@ -1,4 +1,4 @@
-/** What a start says beside its number. */
+/** The terms of an attempt, which its start tells all signers: suite, nonce, reader of payloads and signers. */
 import type { CosignerError } from "../../errors.ts"
 import type { StartTerms } from "../../wire/signed.ts"
 import type { WaasTask } from "../store/model.ts"
@@ -6,8 +6,8 @@ import { hasChoice, type Situation } from "./quorum.ts"
 import { agreed } from "./versions.ts"
 
 /**
- * What the next start says beside its number; asked anew for each attempt, because a node may have been replaced by another release
- * since the signers were chosen. Undefined in suite 1.
+ * The terms of the next attempt, made anew for each because a node may run another release since the signers were chosen. Undefined in
+ * suite 1, which has none; E-WAA-028 if the signers share no suite or reader.
  */
 export function termsOf(
   record: WaasTask,
@@ -25,4 +25,5 @@ export function termsOf(
   return hasChoice(record) ? { ...terms, signers } : terms
 }
 
+/** Whether nodes run a protocol for the task. A KeyShareSign needs none: one node signs by itself. */
 export const hasSession = ({ type }: WaasTask): boolean => type !== "KeyShareSign"

@@ -1,6 +1,6 @@
-/** One piece of work at a time, in the order they came; a long row of them lets the event loop have its turn in between. */
+/** Runs one piece of work at a time, in the order in which they came. A long series of them lets the event loop run in between. */
 
-/** How long work goes on before sockets get their turn, ms. */
+/** How long a series goes on before the event loop serves sockets and timers. */
 const MOST_TURN_MS = 8
 
 export class Turns {
@@ -20,7 +20,7 @@ export class Turns {
   }
 }
 
-/** Work of one key, one after another; that of other keys goes on meanwhile. */
+/** Runs work with the same key one after another; work with other keys runs meanwhile. */
 export class KeyedTurns {
   readonly #tails = new Map<string, Promise<unknown>>()
 

@@ -1,11 +1,11 @@
 /**
- * Which version of a layer a set of nodes shares with this WaaS, and who is to be upgraded where there is none. Nobody is to
- * blame for being of another release: no task fails for it in a node, because WaaS does not begin it.
+ * Which version of a protocol layer a set of nodes shares with this WaaS, and which of them to upgrade where they share none. WaaS does
+ * not begin a task that its nodes cannot carry out together, so none of them fails it or blames another one for being of an older release.
  */
 import { CosignerError } from "../../errors.ts"
 import { type NodeVersions, newestOfAll, VERSIONS, type Versions } from "../../wire/versions.ts"
 
-/** What nodes told in their hello; of one that has never connected, what every release speaks. */
+/** The versions that the node told in its hello; for one that has never connected, those that every release speaks. */
 export type VersionsOf = (nodeId: string) => NodeVersions
 
 type Layer = keyof Versions
@@ -17,8 +17,8 @@ const NAMES: Readonly<Record<Layer, string>> = {
 }
 
 /**
- * The newest version that this WaaS and all these nodes speak, from `least` on, or E-WAA-028 with those that lack the newest of
- * all.
+ * The newest version, `least` or above, that this WaaS and all these nodes speak. If there is none: E-WAA-028, which names those that
+ * lack the newest version of all.
  */
 export function agreed(
   layer: Layer,
