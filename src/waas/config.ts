@@ -20,17 +20,17 @@ import { type AssetToken, tokensOf } from "./wallets/tokens.ts"
 
 export interface WaasConfig {
   readonly hostname: string
-  /** 0 lets the system choose. */
+  /** 0: the system chooses a free port. */
   readonly port: number
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined
   readonly organisation: string
   readonly curves: readonly CurveType[]
   readonly deadlines: { readonly keyGenMs: number; readonly signMs: number }
   readonly attempts: { readonly most: number; readonly ms: number; readonly retryMs: number }
-  /** 0: everything is kept. */
+  /** How long ended signing requests are kept; 0: for ever. */
   readonly retentionMs: number
   readonly backup: {
-    /** Undefined: none on a schedule. */
+    /** Undefined: no scheduled backups. */
     readonly everyMs: number | undefined
     readonly directory: string
     readonly keep: number
@@ -44,20 +44,20 @@ export interface WaasConfig {
   }
   readonly chains: Chains
   readonly tokens: readonly AssetToken[]
-  /** A program and its words, which signs in the place of waas.key; empty: the file. */
+  /** The command that signs in place of waas.key, with its arguments; empty: waas.key signs. */
   readonly keyCommand: readonly string[]
-  /** A shared database; undefined: waas.db of the folder. */
+  /** The shared database; undefined: waas.db of the folder. */
   readonly store: PostgresSettings | undefined
-  /** Undefined: no refreshes but those that somebody asks for over the API. */
+  /** Undefined: WaaS makes no refreshes by itself, only those that somebody asks for over the API. */
   readonly refresh: { readonly pauseMs: number } | undefined
-  /** Undefined: it is off. */
+  /** Undefined: the console is off. */
   readonly console: ConsoleSettings | undefined
   readonly webhooks: { readonly hosts: readonly string[]; readonly timeoutMs: number; readonly keepMs: number }
 }
 
 /**
- * Reads waas.toml of the folder; `listen` stands above the key of that name. Throws E-WAA-002 if the file is missing,
- * E-CFG-001 to E-CFG-003 with file, line and key.
+ * Reads the configuration file; `listen` overrides the key of that name. Throws E-WAA-002 if the file is missing, and E-CFG-001 to
+ * E-CFG-003 with file, line and key.
  */
 export function readConfig(files: WaasFiles, listen?: string): WaasConfig {
   const text = readSource(files.config, false)
@@ -65,8 +65,10 @@ export function readConfig(files: WaasFiles, listen?: string): WaasConfig {
   return parseConfig(text, files, listen)
 }
 
+/** Keys for which a flag may override the file. */
 const WINS = new Set(["waas.listen"])
 
+/** The configuration in `text`; relative paths are relative to the folder. Throws as readConfig does. */
 export function parseConfig(
   text: string,
   { dir, config: file }: Pick<WaasFiles, "dir" | "config">,

@@ -275,7 +275,7 @@ export const waasSchema = tableOf("The configuration of WaaS.", {
   ),
 })
 
-/** What `waas init` writes. */
+/** The waas.toml that `waas init` writes. */
 export const waasTemplate = (): string =>
   templateOf(waasSchema, {
     head: [

@@ -1,6 +1,6 @@
 /**
- * What each call answers, as schemas: the reference and the OpenAPI document are made of them, and each answer in the tests of
- * the API is held against its own. The functions that make answers are shapes.ts's and webhooks/shapes.ts's.
+ * The schema of each call's answer. The reference and the OpenAPI document are generated from these schemas, and the tests of the API
+ * check every answer against its schema. shapes.ts and webhooks/shapes.ts make the answers.
  */
 import { type TProperties, type TSchema, Type } from "@sinclair/typebox"
 
@@ -11,7 +11,7 @@ const Millis = Type.Integer({ description: "Unix time, milliseconds" })
 const Some = Type.Optional
 const Words = (...words: readonly string[]) => Type.Union(words.map((word) => Type.Literal(word)))
 
-/** Closed: an answer with a field that is not here would be a surprise to whoever reads the reference. */
+/** Closed, so that a test fails if an answer has a field that the reference does not show. */
 const Answer = <P extends TProperties>($id: string, properties: P) =>
   Type.Object(properties, { additionalProperties: false, title: $id })
 
@@ -282,7 +282,7 @@ const TRANSACTION = "/v2/transactions/:transaction_id"
 const HOOK = "/v2/webhooks/endpoints/:endpoint_id"
 const EVENT = `${HOOK}/events/:event_id`
 
-/** By method and path. A call that is not served at all (2021) has none. */
+/** The schemas by method and path. A call that is not served (2021) has none. */
 export const ANSWERS: Readonly<Record<string, TSchema>> = {
   "GET /v2/organizations/info": OrgInfo,
   "GET /v2/wallets/mpc/cobo_key_share_holders": Type.Array(Holder),

@@ -1,6 +1,7 @@
 /**
- * Words of people on the tasks of a request (approvals.md 5): what an approver's own program needs to decide for itself, and where
- * it hands over what was signed. Nothing here is proof of anything: the program reads the document, and nodes verify signatures.
+ * Signed statements of people about the tasks of a request (approvals.md 5): what an approver's program needs to let its person decide,
+ * and where it hands the signed statement over. Nothing here proves anything: the program reads the document itself, and nodes verify
+ * the signatures.
  */
 import { type Static, Type } from "@sinclair/typebox"
 import { decodeSignedStatement } from "../../approvals/approver.ts"
@@ -31,7 +32,7 @@ const NewApproval = closed({
   ),
 })
 
-/** So many at once; who has seen to these asks again. */
+/** The most requests in one answer; a caller that has handled these asks again. */
 const MOST_WAITING = 200
 
 export const awaitingRoute = (api: ApiContext): Route =>
@@ -53,7 +54,7 @@ export const awaitingRoute = (api: ApiContext): Route =>
     },
   })
 
-/** Newest first. Those of other replicas are in the store; of this one's the store may have the last word yet to come. */
+/** Waiting tasks, newest first: this replica's own from memory, where they may be newer than in the store; others' from the store. */
 async function awaitingTasks({ engine, store, shared }: ApiContext, vaultId: string): Promise<readonly WaasTask[]> {
   const own = engine.look().awaiting()
   if (shared.living() === 1) return own
@@ -64,7 +65,7 @@ async function awaitingTasks({ engine, store, shared }: ApiContext, vaultId: str
   return [...own, ...others].sort((one, other) => other.createdMs - one.createdMs)
 }
 
-/** `path` is that of one request; `find` is the request, or throws 2028. */
+/** The calls about the approvals of one request. `path` is the path of the request; `find` returns the request, or throws 2028. */
 export const approvalRoutes = (
   api: ApiContext,
   path: string,
@@ -90,7 +91,7 @@ export const approvalRoutes = (
   }),
 ]
 
-/** Throws 2006. */
+/** The signed statement in the body. Throws 2006 for one that cannot be read. */
 function signedOf({ statement, ssh_signature, passkey }: Static<typeof NewApproval>) {
   const signed = signedFromJson({
     statement,
@@ -105,7 +106,7 @@ const answerOf = (tasks: readonly WaasTask[]): JsonObject => ({ tasks: tasks.map
 
 const taskOf = (task: WaasTask): JsonObject => ({
   task_id: task.taskId,
-  // Its exact bytes: a task document is ASCII and UTF-8 JSON in one form.
+  // The exact bytes: WaaS encoded the document as UTF-8.
   document: Buffer.from(task.document).toString("utf8"),
   state: task.state,
   deadline_timestamp: task.deadlineMs,

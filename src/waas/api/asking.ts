@@ -1,6 +1,6 @@
 /**
- * What all transactions have in common: the same request twice is one, the address must be the wallet's, and the transaction is
- * written in the commit of the signing request that signs it.
+ * The parts that all calls for a transaction share: a repeated request is answered once, the address must belong to the wallet, and the
+ * transaction is written in the same commit as the signing request that signs it.
  */
 import { randomUUID } from "node:crypto"
 import { type Static, Type } from "@sinclair/typebox"
@@ -31,7 +31,7 @@ export const Source = closed({
   ),
 })
 
-/** Fields of every request for a transaction. */
+/** The fields that every request for a transaction has. */
 export const commonFields = {
   request_id: Words(1, 128),
   source: Source,
@@ -47,7 +47,10 @@ interface CommonBody {
   readonly category_names?: readonly string[]
 }
 
-/** What came under this request_id before, or what `make` makes. Throws 30001 where that was another request. */
+/**
+ * The transaction that this request_id made before, or else the one that `make` makes. Throws 30001 if the request_id was used for
+ * another request. `fingerprint`: SHA-256 of the body, hex.
+ */
 export async function once(
   api: ApiContext,
   body: { readonly request_id: string },
@@ -59,7 +62,7 @@ export async function once(
   try {
     return await make(fingerprint)
   } catch (error) {
-    // the same request twice at once: the other one was first
+    // The same request may have come twice at the same time; then the other one was first.
     const isSecond = error instanceof ApiFailure && error.errorCode === 30001
     const first = isSecond ? await sameRequest(api, body.request_id, fingerprint) : undefined
     if (first === undefined) throw error
@@ -67,7 +70,7 @@ export async function once(
   }
 }
 
-/** The transaction that came under this request_id before. Throws 30001 if that asked for another thing. */
+/** The transaction that this request_id made before. Throws 30001 if that was another request. */
 async function sameRequest(
   api: ApiContext,
   requestId: string,
@@ -125,7 +128,7 @@ interface MessageSigning {
   readonly wanted: SignatureWish
 }
 
-/** Begins to sign, and writes the transaction with the request. */
+/** Makes the signing request for the transaction, and writes both in one commit. */
 export async function signing(api: ApiContext, record: WalletTransaction, parts: MessageSigning): Promise<void> {
   const { wallet, chain, address, wanted } = parts
   const { content, signatureType, tweak } = wanted
@@ -155,7 +158,10 @@ export async function signing(api: ApiContext, record: WalletTransaction, parts:
   await createSignRequest(api, wallet.vaultId, body, made)
 }
 
-/** What a message is valid for is its payload's to say: nodes refuse a chain beside one that is valid on every chain. */
+/**
+ * What extra_info says about the transaction. An EVM message is valid on every chain, and nodes refuse a chain in extra_info beside such
+ * a payload, so chain and address are left out for it.
+ */
 function told(record: WalletTransaction, address: WalletAddress, content: SignatureWish["content"]): JsonObject {
   const { chain_id, ...shape } = transaction(record)
   const isAnyChain = "payload" in content && content.payload.format.startsWith("evm/") && record.type === "MessageSign"
@@ -164,7 +170,7 @@ function told(record: WalletTransaction, address: WalletAddress, content: Signat
     : { transaction: { ...shape, chain_id }, source_addresses: [addressInfo(address)] }
 }
 
-/** Throws 2006 for an address that is not the wallet's, on that chain. */
+/** The wallet's record of that address. Throws 2006 if the wallet has no such address on that chain. */
 export async function addressOf(api: ApiContext, wallet: Wallet, chain: Chain, text: string): Promise<WalletAddress> {
   const isHex = chain.family === "evm" && /^0x[0-9a-fA-F]{40}$/.test(text)
   const spelt = isHex ? checksummed(text.slice(2).toLowerCase()) : text
@@ -178,7 +184,7 @@ export async function addressOf(api: ApiContext, wallet: Wallet, chain: Chain, t
   )
 }
 
-/** Throws 2028. */
+/** The transaction that the path names. Throws 2028. */
 export async function transactionIn(
   api: ApiContext,
   params: Readonly<Record<string, string>>,
@@ -189,14 +195,14 @@ export async function transactionIn(
   return found
 }
 
-/** A transaction is cancelled or signed, never both, whichever replicas are asked. */
+/** Runs one piece of work at a time for each transaction, over all replicas, so that one is never both cancelled and signed. */
 export const oneByOne = <T>(
   { shared }: ApiContext,
   params: Readonly<Record<string, string>>,
   work: () => Promise<T>,
 ): Promise<T> => shared.exclusively(`transaction ${param(params, "transaction_id")}`, work)
 
-/** What the published calls answer when a transaction begins. */
+/** The answer of the published calls that begin a transaction. */
 export const begun = ({ requestId, transactionId, status }: WalletTransaction): JsonObject => ({
   request_id: requestId,
   transaction_id: transactionId,

@@ -1,7 +1,7 @@
 /**
- * Who calls: the API key, its signature over the request, the rate it may call at, and that a request is carried out
- * once. The headers are judged before a byte of the body is read. Every failure before the signature is proven reads the
- * same to the caller.
+ * Authentication of callers (formats.md 7.1): the API key, its signature over the request, its rate, and that no request is carried out
+ * twice. The headers are judged before any byte of the body is read. Before the signature is verified, every failure has the same
+ * answer.
  */
 
 import { type Bytes, fromHex, toHex } from "../../bytes.ts"
@@ -20,10 +20,10 @@ interface ApiCall {
   readonly body: string
 }
 
-/** Somebody who named a key that is known. Nothing is proven yet. */
+/** A known key that the caller has named, but not proven yet. */
 interface ClaimedKey {
   readonly publicKey: string
-  /** Rejects with 2024 (who are you, or when was that) and 2026 (too fast). */
+  /** Verifies the request. Rejects with 2024 (wrong signature, old or repeated nonce) and 2026 (too many requests). */
   prove(call: ApiCall): Promise<ApiKey>
 }
 
@@ -32,16 +32,16 @@ export interface AuthLimits {
   readonly burst: number
 }
 
-/** How far a nonce, which is the caller's time in milliseconds, may be from this clock. */
+/** How far a nonce, which is the caller's time in milliseconds, may differ from this clock. */
 const NONCE_WINDOW_MS = 300_000
 const NONCE = /^[1-9]\d{0,15}$/
 const KEY = /^(?:[0-9a-f]{64}|[0-9a-f]{66})$/
-/** DER of two 33-byte integers has 72 bytes. */
+/** The longest signature: DER of two integers of 33 bytes. */
 const MAX_SIGNATURE = 72
 
 type ApiKeyStore = Pick<WaasStore, "apiKey" | "spendNonce">
 
-/** Rejects with 2024 for headers that no key of ours sent; nothing of the request but its headers is looked at. */
+/** Looks only at the headers. Rejects with 2024 if they are malformed or name no valid API key. */
 export type Authenticate = (headers: Headers) => Promise<ClaimedKey>
 
 export function authenticator(store: ApiKeyStore, now: () => number, limits: AuthLimits): Authenticate {
@@ -53,7 +53,8 @@ export function authenticator(store: ApiKeyStore, now: () => number, limits: Aut
     if (!KEY.test(key) || !NONCE.test(nonce) || signature === undefined || signature.length > MAX_SIGNATURE) {
       throw denied()
     }
-    // At once: to verify for strangers would let them keep WaaS busy, and nobody can guess a key that is known.
+    // This answer comes without a verification, and its time may tell that a key is unknown. Nobody can guess a known key, and strangers
+    // must not be able to keep WaaS busy with verifications.
     const known = await store.apiKey(key)
     if (known === undefined || known.revokedMs !== undefined) throw denied()
     return {
@@ -70,7 +71,7 @@ export function authenticator(store: ApiKeyStore, now: () => number, limits: Aut
   }
 }
 
-/** The caller has proven its key by now, so it may learn how far its clock is off. */
+/** Refuses old and future nonces. The caller has proven its key by now, so it may learn how far its clock is off. */
 function requireRecent(nonceMs: number, nowMs: number): void {
   const behindMs = nowMs - nonceMs
   if (Math.abs(behindMs) <= NONCE_WINDOW_MS) return
@@ -81,7 +82,7 @@ function requireRecent(nonceMs: number, nowMs: number): void {
   )
 }
 
-/** The hash that the signature verifies over, if there is one. Every candidate is tried, whichever fits. */
+/** The hash over which the signature verifies; undefined if there is none. All candidates are tried, also after one has fitted. */
 function coveredHash(publicKey: string, call: ApiCall, nonce: string, signature: Bytes): Bytes | undefined {
   const hashes = signedStrings(call.method, call.target, nonce, call.body).map(signedHash)
   const fitting = hashes.filter((hash) => verifiesApiSignature(publicKey, hash, signature))
@@ -89,9 +90,10 @@ function coveredHash(publicKey: string, call: ApiCall, nonce: string, signature:
 }
 
 /**
- * The hash covers key holder's nonce, method, path and body: the same hash under the same key is the same request again.
- * Recorded only for requests that are proven, so that a stranger can neither fill nor read the memory; until its nonce is too
- * old, so that no number of other requests makes room for a replay. The rate of a key bounds how many there are.
+ * Records the request and refuses it if it came before. The hash covers method, path, nonce, query and body, so an equal hash under the
+ * same key is the same request. Only proven requests are recorded, so that strangers can neither fill nor probe the memory. A record
+ * stays until its nonce is too old, so that no number of other requests makes a replay possible; the rate of each key bounds their
+ * number.
  */
 async function spend(store: ApiKeyStore, nowMs: number, key: ApiKey, hash: Bytes): Promise<void> {
   const fresh = await store.spendNonce(`${key.publicKey}:${toHex(hash)}`, nowMs, 2 * NONCE_WINDOW_MS)
@@ -100,13 +102,13 @@ async function spend(store: ApiKeyStore, nowMs: number, key: ApiKey, hash: Bytes
 
 const RANK: Readonly<Record<ApiRole, number>> = { read: 0, approve: 1, operate: 2, admin: 3 }
 
-/** Throws 2025. */
+/** Throws 2025 for a key whose role is below `least`. */
 export function requireRole(role: ApiRole, least: ApiRole): void {
   if (RANK[role] >= RANK[least]) return
   throw new ApiFailure(2025, `this API key has the role ${role}, and this needs ${least}`)
 }
 
-/** Throws 2025 for a key that has a list in which the address is not. Only a proven caller gets here, so it may be told. */
+/** Throws 2025 if the key has a list of addresses and `from` is not in it. Only proven callers get here, so the reason may be told. */
 export function requireAddress(allowed: readonly string[], from: string | undefined): void {
   if (allowed.length === 0 || (from !== undefined && isAmong(allowed, from))) return
   throw new ApiFailure(2025, `this API key is not used from ${from ?? "an address that is not known"}`)
@@ -114,7 +116,7 @@ export function requireAddress(allowed: readonly string[], from: string | undefi
 
 const denied = (): ApiFailure => new ApiFailure(2024, "signature verification failed")
 
-/** A token bucket per key. Only proven keys have one, so there are as many as there are keys. */
+/** One token bucket per key. Only proven keys get one, so the number of keys bounds them. */
 function rateLimit(now: () => number, { requestsPerSecond, burst }: AuthLimits): (key: string) => boolean {
   const buckets = new Map<string, TokenBucket>()
   return (key) => {

@@ -1,20 +1,23 @@
 /**
- * Reading request bodies: each up to its cap, and all that are being read up to a bound, per API key and together. What a
- * caller announces and does not send costs its own share of that bound, and nobody else's.
+ * Reads request bodies within bounds: for each body, for all bodies of one API key that are being received, and for all together. A
+ * caller that announces a body and does not send it uses up only its own key's part.
  */
 import { ApiFailure } from "../failure.ts"
 
 interface BodyLimits {
-  /** Of one body. */
+  /** The most bytes of one body. */
   readonly bodyBytes: number
 }
 
-/** Bodies of one key that may be on their way at once, in bodies of full size. */
+/** Bytes that may be on their way at once, for one key and for all, in units of the largest body. */
 const PER_KEY = 8
 const IN_ALL = 64
 
 interface BodyReader {
-  /** UTF-8 text; empty without a body. Rejects with 2006 for what is too large, not UTF-8 or cut short, 2026 for too many. */
+  /**
+   * The body as text; empty if there is none. Rejects with 2006 if it is too large, not UTF-8 or cut short, and with 2026 if too many
+   * bodies are being received.
+   */
   read(request: Request, publicKey: string): Promise<string>
 }
 
@@ -32,7 +35,7 @@ export function bodyReader({ bodyBytes }: BodyLimits): BodyReader {
       if (request.body === null) return ""
       const announced = request.headers.get("content-length")
       const bytes = announced === null ? bodyBytes : Number(announced)
-      // a length below zero would give budget back
+      // Also refuses a negative length, which would give budget back, and NaN.
       if (!(bytes >= 0 && bytes <= bodyBytes)) throw tooLarge(bodyBytes)
       if ((held.get(publicKey) ?? 0) + bytes > PER_KEY * bodyBytes || total + bytes > IN_ALL * bodyBytes) {
         throw new ApiFailure(2026, "too many requests are being received; try again in a moment")
@@ -60,7 +63,7 @@ async function readText(body: ReadableStream<Uint8Array>, most: number): Promise
     }
   } catch (error) {
     if (error instanceof ApiFailure) throw error
-    // The caller went away, or its connection did: nobody reads this answer, and nothing of ours is broken.
+    // The connection broke: nobody reads this answer, and it is no fault of WaaS.
     throw new ApiFailure(2006, "the body was cut short")
   }
   try {

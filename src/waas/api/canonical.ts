@@ -1,16 +1,16 @@
 /**
- * What a request's signature may cover (formats.md 7.1). The vendor's SDKs disagree about how path and query are written
- * when they are signed, and none signs exactly what it sends; so each way is made from what came over the wire, and a
- * signature over any of them counts. All of them say the same thing: the decoded path and the decoded pairs.
+ * The strings that a request's signature may cover (formats.md 7.1). The vendor's SDKs write path and query differently when they sign
+ * them, and none signs exactly what it sends. So every spelling is made from the received request, and a signature over any of them
+ * counts. All spellings mean the same decoded path and the same decoded pairs.
  */
 import { type Bytes, utf8 } from "../../bytes.ts"
 import { sha256 } from "../../crypto/frame.ts"
 
-/** A request target taken apart. Closed: no key twice, no encoding that could be read in two ways. */
+/** A parsed request target, without repeated keys and without encodings that could be read in two ways. */
 export interface RequestTarget {
-  /** As on the wire, beginning with /v2. */
+  /** The path as received; begins with /v2. */
   readonly rawPath: string
-  /** Decoded; only letters, digits, `-` and `_` between slashes. */
+  /** The decoded path; only letters, digits, `-` and `_` between slashes. */
   readonly path: string
   readonly rawQuery: string
   readonly query: ReadonlyMap<string, string>
@@ -19,12 +19,12 @@ export interface RequestTarget {
 const PATH = /^\/v2(?:\/[A-Za-z0-9_-]+)+$/
 const KEY = /^[a-z_]{1,64}$/
 
-/** Takes `/v2/path?query` apart; undefined for what no SDK sends and no route has. */
+/** Parses `/v2/path?query`; undefined for a target that no SDK sends and no route has. */
 export function parseTarget(target: string): RequestTarget | undefined {
   const mark = target.indexOf("?")
   const rawPath = mark < 0 ? target : target.slice(0, mark)
   const rawQuery = mark < 0 ? "" : target.slice(mark + 1)
-  // An encoded slash would make other segments of the decoded path than of the raw one.
+  // With an encoded slash the decoded path would have other segments than the raw one.
   const path = /%2f/i.test(rawPath) ? undefined : percentDecode(rawPath)
   const query = parseQuery(rawQuery)
   if (path === undefined || !PATH.test(path) || query === undefined) return undefined
@@ -38,7 +38,7 @@ function parseQuery(raw: string): ReadonlyMap<string, string> | undefined {
     const at = part.indexOf("=")
     const key = at < 0 ? part : part.slice(0, at)
     const value = at < 0 ? "" : percentDecode(part.slice(at + 1).replaceAll("+", " "))
-    // No record has a zero character, and not every database can be asked for one.
+    // No record contains a NUL character, and Postgres cannot even be asked for one.
     if (!KEY.test(key) || value === undefined || value.includes("\0") || pairs.has(key)) return undefined
     pairs.set(key, value)
   }
@@ -53,7 +53,7 @@ function percentDecode(text: string): string | undefined {
   }
 }
 
-/** The strings that a signature may cover, without repetitions. */
+/** The strings that a signature may cover, without duplicates: METHOD|PATH|NONCE|QUERY|BODY in the spelling of each SDK. */
 export function signedStrings(method: string, target: RequestTarget, nonce: string, body: string): readonly string[] {
   const paths = [target.rawPath, target.path]
   const pairs = [...target.query]
@@ -67,7 +67,7 @@ export function signedStrings(method: string, target: RequestTarget, nonce: stri
     ),
     pairsWith(javaValue, pairs),
   ]
-  // Python signs an empty object as nothing, and sends it as {}.
+  // The Python SDK signs an empty body as nothing, and sends it as {}.
   const bodies = body === "{}" ? [body, ""] : [body]
   const all = paths.flatMap((path) =>
     queries.flatMap((query) => bodies.map((name) => [method, path, nonce, query, name].join("|"))),
@@ -75,7 +75,7 @@ export function signedStrings(method: string, target: RequestTarget, nonce: stri
   return [...new Set(all)]
 }
 
-/** SHA256(SHA256(UTF-8)): the 32 bytes that are signed. */
+/** The 32 bytes that are signed: SHA-256 of SHA-256 of the UTF-8 text. */
 export const signedHash = (text: string): Bytes => sha256(sha256(utf8(text)))
 
 type KeyValue = readonly [key: string, value: string]
@@ -85,13 +85,13 @@ const withValue = (pairs: readonly KeyValue[]): KeyValue[] => pairs.filter(([, v
 const pairsWith = (encode: (value: string) => string, pairs: readonly KeyValue[]): string =>
   pairs.map(([key, value]) => `${key}=${encode(value)}`).join("&")
 
-/** encodeURIComponent, then a space as plus; leaves ! ' ( ) * ~ alone. */
+/** The JavaScript SDK: encodeURIComponent, which leaves ! ' ( ) * ~ alone, with a space as plus. */
 const javascriptValue = (value: string): string => encodeURIComponent(value).replaceAll("%20", "+")
 
 const hexEscape = (char: string): string => `%${char.charCodeAt(0).toString(16).toUpperCase()}`
 
-/** Python's urlencode and Go's Values.Encode: everything escaped but letters, digits and - _ . ~ */
+/** Python's urlencode and Go's Values.Encode: escapes everything except letters, digits and - _ . ~ */
 const formValue = (value: string): string => javascriptValue(value).replace(/[!'()*]/g, hexEscape)
 
-/** Java's URLEncoder: * stays, ~ is escaped. */
+/** Java's URLEncoder: leaves * alone and escapes ~. */
 const javaValue = (value: string): string => javascriptValue(value).replace(/[!'()~]/g, hexEscape)

@@ -1,4 +1,4 @@
-/** What the endpoints work with. */
+/** What the endpoints work with: the store, the engine and settings; and the look-ups that many endpoints share. */
 import type { Fetch } from "../../outbound.ts"
 import type { Engine } from "../engine/engine.ts"
 import { notFound } from "../failure.ts"
@@ -15,27 +15,27 @@ export interface ApiContext {
   readonly now: () => number
   readonly online: (nodeId: string) => boolean
   readonly organisationName: string
-  /** What wallets may use. */
+  /** The chains that wallets may use. */
   readonly chains: Chains
-  /** What transfers may name. */
+  /** The assets that transfers may name. */
   readonly tokens: readonly AssetToken[]
-  /** To endpoints of chains. */
+  /** For requests to the endpoints of chains. */
   readonly fetch: Fetch
-  /** Whom webhooks may be sent to; empty: nobody. */
+  /** The hosts that webhooks may be sent to; empty: webhooks are off. */
   readonly webhookHosts: readonly string[]
-  /** Time from a request to its end, at most, unless a signing request says less. */
+  /** Limits from a request to its end. A signing request or its vault may set another one than signDeadlineMs. */
   readonly keyGenDeadlineMs: number
   readonly signDeadlineMs: number
 }
 
-/** Throws 2028. */
+/** The vault. Throws 2028 if there is none. */
 export async function vaultOf(api: ApiContext, vaultId: string): Promise<Vault> {
   const vault = await api.store.vault(vaultId)
   if (vault === undefined) throw notFound("vault", vaultId)
   return vault
 }
 
-/** A group of that vault. Throws 2028. */
+/** The group. Throws 2028 if there is none, or if it belongs to another vault. */
 export async function groupIn(api: ApiContext, vaultId: string, groupId: string): Promise<HolderGroup> {
   const group = await api.store.group(groupId)
   if (group?.vaultId !== vaultId) throw notFound("key share holder group", groupId)

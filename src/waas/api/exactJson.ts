@@ -1,12 +1,15 @@
 /**
- * JSON bodies that two readers cannot read differently. What a caller says of a request goes through JSON.parse and
- * JSON.stringify on its way to nodes and callback servers: what would change silently there is refused here.
+ * Refuses JSON bodies that two readers could read differently. A caller's data goes through JSON.parse and JSON.stringify on its way to
+ * nodes and callback servers; whatever would silently change on that way is refused here.
  */
 import { utf8 } from "../../bytes.ts"
 import { type JsonNode, parseJsonTree } from "../../intent/evm/jsonTree.ts"
 import { attempt } from "../../intent/problem.ts"
 
-/** What is wrong with the text: no JSON, a member twice, half a surrogate pair, a number that JSON.parse rounds; else undefined. */
+/**
+ * What is wrong with the text, for the caller; undefined if nothing is. Refused are: text that is not JSON, a repeated member, a lone
+ * surrogate, and a number that JSON.parse rounds.
+ */
 export function problemOfJson(text: string): string | undefined {
   const tree = attempt(() => parseJsonTree(utf8(text)))
   if ("code" in tree) {
@@ -16,7 +19,10 @@ export function problemOfJson(text: string): string | undefined {
   return at === undefined ? undefined : `a number cannot be kept exactly, write it as a text: character ${at}`
 }
 
-/** Where the first one stands. Numbers beyond 2^53 count, even powers of ten: readers in other languages keep other digits. */
+/**
+ * The position of the first number that cannot be kept exactly. Every number beyond 2^53 counts, even a power of ten, because readers in
+ * other languages keep other digits of it.
+ */
 function roundedNumber(value: JsonNode): number | undefined {
   switch (value.kind) {
     case "number":
@@ -43,7 +49,7 @@ function isExact(digits: string): boolean {
   return Math.abs(number) <= Number.MAX_SAFE_INTEGER && decimal(digits) === decimal(String(number))
 }
 
-/** Sign, significant digits and power of ten: one text for each value. */
+/** The number as sign, significant digits and power of ten, so that equal values have equal texts. */
 function decimal(digits: string): string {
   const [, sign = "", whole = "", fraction = "", power = "0"] =
     /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(digits) ?? []

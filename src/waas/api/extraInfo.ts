@@ -1,14 +1,14 @@
 /**
- * What a caller may tell risk control about a signing request, in the objects of formats.md 1.8. Each may be left out, but
- * what is there must be whole: the customers' servers parse it and reject what misses a required field. Organisation,
- * vault and group are WaaS's own to say and cannot be given.
+ * What a caller may tell risk control about a signing request, in the objects of formats.md 1.8. Each object is optional, but must be
+ * complete if present, because callback servers reject an object without a required field. Organisation, vault and group cannot be
+ * given: WaaS fills them in.
  */
 import { Type } from "@sinclair/typebox"
 import { closed } from "./route.ts"
 
 const Text = Type.String()
 
-/** At least these fields; others pass. */
+/** These fields are required; further ones are passed on. */
 const Transaction = Type.Object({
   transaction_id: Text,
   wallet_id: Text,

@@ -1,7 +1,6 @@
 /**
- * Key share holder groups and their holders. Departures from the vendor's rules (formats.md 7.4): no holder of the
- * operator is added to a group, so `participants` counts exactly those listed, and any t-of-n from 2-of-2 to 32-of-32 is
- * allowed.
+ * The calls about key share holder groups and their holders. Departures from the vendor's rules (formats.md 7.4): WaaS adds no holder of
+ * its operator to a group, so `participants` counts exactly the listed ones; and any t-of-n from 2-of-2 to 32-of-32 is allowed.
  */
 import { type Static, Type } from "@sinclair/typebox"
 import { parseNodeId } from "../../wire/nodeId.ts"

@@ -1,4 +1,4 @@
-/** A key share holder group from the signed records of its nodes (threshold.md 6.5): one share group for each curve that they tell of. */
+/** Makes a key share holder group from the signed records of its nodes (threshold.md 6.5), with one share group for each curve. */
 import { toHex } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
 import { type GroupPublic, rootExtendedPublicKey } from "../../keys/group.ts"
@@ -15,7 +15,7 @@ interface GivenRecord {
   readonly signature: string
 }
 
-/** Throws 2006 for records that do not make one group, the same nodes and threshold on each curve. */
+/** Throws 2006 unless the records make one group, with the same nodes and threshold on each curve. */
 export function importedHolders(vaultId: string, given: readonly GivenRecord[], createdMs: number): HolderGroup {
   const records = given.map((record, index): ImportRecord => {
     const party = parseNodeId(record.node_id)
@@ -51,7 +51,7 @@ export function importedHolders(vaultId: string, given: readonly GivenRecord[], 
   }
 }
 
-/** One group for each set of equal records; of each curve one at most. */
+/** One group for each set of equal records. Throws 2006 for records that prove no group, and for two groups on one curve. */
 function byCurve(records: readonly ImportRecord[]): readonly GroupPublic[] {
   const sets = new Map<string, ImportRecord[]>()
   for (const record of records) sets.set(record.group, [...(sets.get(record.group) ?? []), record])

@@ -1,4 +1,4 @@
-/** The REST API as an OpenAPI 3.1 document, from the routes that serve it and the schemas of their answers. */
+/** The OpenAPI 3.1 document of the REST API, generated from the routes and the schemas of their answers. */
 import { ANSWERS, ErrorAnswer } from "./answers.ts"
 import type { Route } from "./route.ts"
 
@@ -15,7 +15,7 @@ const SECURITY = {
   },
 } as const
 
-/** Calls that answer 2021 whatever is asked are left out. */
+/** The document for these routes. Calls that are not served (2021) are left out. */
 export const openApiOf = (routes: readonly Route[], version: string): OpenApiObject => ({
   openapi: "3.1.0",
   info: {
@@ -71,7 +71,7 @@ function operationOf({ method, path, summary, role, query, body }: Route): OpenA
   }
 }
 
-/** `get_wallets_mpc_vaults_by_vault_id`: unique, and a name in every language. */
+/** `get_wallets_mpc_vaults_by_vault_id`: unique, and a valid name in every language for which clients are generated. */
 const operationId = (method: string, path: string): string =>
   `${method.toLowerCase()}${path
     .replace("/v2", "")

@@ -1,6 +1,6 @@
 /**
- * Orders of people to a node (bundle.md 3), passed on as they are: WaaS can withhold one and can make none. Whether it counts is the
- * node's to say, which looks at its own file; what a freeze did is seen in the node's readiness.
+ * Passes signed orders of people to a node, unchanged (bundle.md 3). WaaS can withhold an order but cannot make one. The node decides
+ * whether it counts, by its own file; the effect of a freeze shows in the node's readiness.
  */
 import { Type } from "@sinclair/typebox"
 import { readOrder, readSignedOrder } from "../../approvals/order.ts"

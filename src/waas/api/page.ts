@@ -1,6 +1,6 @@
 /**
- * Pages (formats.md 7.3): `limit`, and at most one of `after` and `before`, cursors that a page before gave out. Newest
- * first. In an answer an empty `after` is the end, an empty `before` the beginning; `before=infinity` asks for the end.
+ * Pages of lists (formats.md 7.3), newest first: `limit`, and at most one of `after` and `before`, which are cursors from an earlier page.
+ * In an answer, an empty `after` means the end and an empty `before` the beginning; `before=infinity` asks for the last page.
  */
 import { type Static, Type } from "@sinclair/typebox"
 import { ApiFailure } from "../failure.ts"
@@ -14,7 +14,7 @@ export const pageFields = {
 
 const PageFields = Type.Object(pageFields)
 
-/** Throws 2006 for both cursors at once, and for one that is not ours. */
+/** Throws 2006 for both cursors at once, and for a cursor that WaaS did not give out. */
 export function pageQuery({ limit, after, before }: Static<typeof PageFields>): PageQuery {
   if (after && before) throw new ApiFailure(2006, "query: after and before exclude each other")
   return {
@@ -37,7 +37,7 @@ const cursor = (seq: number): string => Buffer.from(`row:${seq}`).toString("base
 
 function position(text: string, name: string): number {
   const row = /^row:([1-9][0-9]{0,14})$/.exec(Buffer.from(text, "base64url").toString("latin1"))?.[1]
-  // Base64 has many spellings of one text; only the one that was given out comes back.
+  // One text has several spellings in base64; only the canonical one was given out.
   if (row === undefined || cursor(Number(row)) !== text) throw new ApiFailure(2006, `query.${name}: not a cursor`)
   return Number(row)
 }

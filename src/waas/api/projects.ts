@@ -1,4 +1,4 @@
-/** Projects: each fixes participants and threshold of the main groups of its vaults. */
+/** The calls about projects. A project fixes participants and threshold of the main groups of its vaults. */
 import { Type } from "@sinclair/typebox"
 import { ApiFailure, notFound } from "../failure.ts"
 import { newUuid } from "../ids.ts"
@@ -55,14 +55,14 @@ export const projectRoutes = (api: ApiContext): readonly Route[] => [
   }),
 ]
 
-/** Throws 2028. */
+/** The project. Throws 2028 if there is none. */
 export async function projectOf(api: ApiContext, projectId: string): Promise<Project> {
   const project = await api.store.project(projectId)
   if (project === undefined) throw notFound("project", projectId)
   return project
 }
 
-/** Throws 2006 for a main group that is not as its vault's project says. */
+/** Throws 2006 for a main group with other participants or another threshold than the project. */
 export function requireProjectScheme(project: Project, group: HolderGroup): void {
   const { participants, threshold } = project
   if (group.type !== "MainGroup" || (group.holders.length === participants && group.threshold === threshold)) return

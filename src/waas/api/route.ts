@@ -1,6 +1,6 @@
 /**
- * What an endpoint is: data, and a function from checked input to an answer. The server, the tests and the reference are
- * made from the same list. Reading is closed: a field that is not known is refused, as one with a wrong type is.
+ * An endpoint as data: path, schemas, role, and a function from checked input to an answer. Server, tests and reference use the same list
+ * of endpoints. Reading is closed: an unknown field is refused like one with a wrong type.
  */
 import { type Static, type TObject, type TSchema, Type } from "@sinclair/typebox"
 import { Value, ValueErrorType } from "@sinclair/typebox/value"
@@ -20,10 +20,10 @@ export interface Route {
   readonly method: Method
   readonly path: string
   readonly summary: string
-  /** The least that a key must be allowed. */
+  /** The least role that an API key needs. */
   readonly role: ApiRole
   readonly query: TObject
-  /** Undefined: without a body, or an empty object. */
+  /** Undefined: the call takes no body, or an empty object. */
   readonly body: TSchema | undefined
   /** Throws ApiFailure. */
   readonly answer: (raw: Input<unknown, unknown>) => Promise<unknown>
@@ -33,7 +33,7 @@ interface RouteDeclaration<Q extends TObject, B extends TSchema> {
   readonly method: Method
   readonly path: string
   readonly summary: string
-  /** read for a GET and admin for the others unless it says otherwise. */
+  /** Default: read for GET, admin for other methods. */
   readonly role?: ApiRole
   readonly query?: Q
   readonly body?: B
@@ -55,7 +55,7 @@ export function route<Q extends TObject = Nothing, B extends TSchema = Nothing>(
     role: declaration.role ?? (declaration.method === "GET" ? "read" : "admin"),
     query,
     body: declaration.body,
-    // The two schemas are the declaration's own, or the empty object that their parameters default to.
+    // The casts hold: each schema is the declaration's own, or NOTHING, which is the default of its type parameter.
     answer: (raw) =>
       declaration.handle({
         params: raw.params,
@@ -65,7 +65,7 @@ export function route<Q extends TObject = Nothing, B extends TSchema = Nothing>(
   }
 }
 
-/** The value as what its schema says, or 2003 and 2006 with the place. */
+/** The value, checked against the schema. Throws 2003 for a missing field and 2006 otherwise, with the place of the field. */
 function read<S extends TSchema>(schema: S, value: unknown, where: string): Static<S> {
   if (Value.Check(schema, value)) return value
   const first = Value.Errors(schema, value).First()
@@ -75,7 +75,7 @@ function read<S extends TSchema>(schema: S, value: unknown, where: string): Stat
   throw new ApiFailure(2006, `${at}: ${(first?.message ?? "invalid").toLowerCase()}`)
 }
 
-/** A published call that has no meaning here: 2021, as for a path that is not served, with the reason. */
+/** A published call that WaaS does not serve: it answers 2021, like an unknown path, with the reason. */
 export const notServed = (method: Method, path: string, why: string): Route =>
   route({
     method,
@@ -90,7 +90,7 @@ export const notServed = (method: Method, path: string, why: string): Route =>
 export const closed = <P extends Record<string, TSchema>>(properties: P) =>
   Type.Object(properties, { additionalProperties: false })
 
-/** Text for people: no control characters. */
+/** Text for people, without control characters. */
 export const Words = (min: number, max: number) =>
   Type.String({ minLength: min, maxLength: max, pattern: "^[^\\u0000-\\u001f\\u007f]*$" })
 
@@ -98,7 +98,7 @@ export const Id = Type.String({ pattern: "^[A-Za-z0-9-]{1,64}$" })
 
 export const NodeIdText = Type.String({ pattern: "^[1-9A-HJ-NP-Za-km-z]{20,80}$" })
 
-/** `name` of `params`; a route that asks for what its path has not is a bug. */
+/** The part of the path with that name. Throws TypeError, as a bug, if the route's path has none. */
 export function param(params: Readonly<Record<string, string>>, name: string): string {
   const value = params[name]
   if (value === undefined) throw new TypeError(`the route has no :${name}`)

@@ -1,7 +1,7 @@
 /**
- * The REST API as one function from Request to Response: look at the headers, read the body up to its cap, prove the caller,
- * route, answer, sign the answer. Elysia routes; what it is handed was rebuilt from the target that the signature covered, so that
- * nothing can be proven as one thing and routed as another.
+ * The REST API as one function from Request to Response: check the headers, read the body up to its limit, verify the caller, route,
+ * answer, sign the answer. Elysia routes a request that is rebuilt from the signed target, so that a request cannot be verified as one
+ * thing and routed as another.
  */
 import { randomUUID } from "node:crypto"
 import { Elysia } from "elysia"
@@ -38,7 +38,7 @@ interface ApiOptions {
   /** Signs answers (formats.md 7.2); not the key that signs tasks. */
   readonly responseKey: Signer
   readonly bodyBytes: number
-  /** Why nothing is to be changed here any more; undefined while it may. */
+  /** Why this WaaS accepts no changes any more (2029); undefined while it does. */
   readonly closed?: () => string | undefined
   readonly log: Log
 }
@@ -58,10 +58,10 @@ export const routesOf = (context: ApiContext): readonly Route[] => [
   ...webhookRoutes(context),
 ]
 
-/** `from` is the IP address that the request comes from; a key with a list of addresses is of no use where it is not known. */
+/** `from` is the IP address of the caller. If it is unknown, keys with a list of addresses are refused. */
 type Api = (request: Request, from?: string) => Promise<Response>
 
-/** Never rejects: whatever goes wrong is an answer. */
+/** The returned function never rejects: every failure becomes an answer. */
 export function createApi(options: ApiOptions): Api {
   const routes = routesOf(options.context)
   const [read, approve, operate, admin] = (["read", "approve", "operate", "admin"] as const).map((role) =>
@@ -84,7 +84,7 @@ export function createApi(options: ApiOptions): Api {
   }
   const description = JSON.stringify(openApiOf(routes, build.version))
   return async (request, from) => {
-    // The same for everybody and nothing of anybody: how keys are used can be read without one.
+    // The description is the same for everybody and holds no data, so it needs no key.
     if (request.method === "GET" && targetOf(request.url) === "/openapi.json") {
       return new Response(description, { headers: { "content-type": "application/json" } })
     }
@@ -100,7 +100,7 @@ export function createApi(options: ApiOptions): Api {
   }
 }
 
-/** The routes as keys of one role meet them. */
+/** A router for API keys of one role; it refuses routes that need a higher one. */
 function router(routes: readonly Route[], role: ApiRole, log: Log): { handle(request: Request): Promise<Response> } {
   const app = new Elysia({ aot: false, normalize: false }).onError(({ code, error }) => {
     if (code === "NOT_FOUND") return failed(new ApiFailure(2021, "no such endpoint"), log)
@@ -117,7 +117,7 @@ function router(routes: readonly Route[], role: ApiRole, log: Log): { handle(req
   return app
 }
 
-/** The part of an absolute URL behind its authority. */
+/** Path and query of an absolute URL as received; URL would normalise them. */
 function targetOf(url: string): string {
   const slash = url.indexOf("/", url.indexOf("://") + 3)
   return slash < 0 ? "/" : url.slice(slash)
@@ -135,7 +135,7 @@ function rebuilt(method: string, { path, query }: RequestTarget, body: string): 
 
 const AWAY_RETRY_SECONDS = 2
 
-/** Of what is not now, why; undefined for everything else. */
+/** Why the caller should ask again later; undefined if asking again does not help. */
 function laterWords(error: unknown): string | undefined {
   if (isCode(error, "E-WAA-070")) return "the database of WaaS is away"
   if (isCode(error, "E-WAA-074")) return "another WaaS has taken over the work of this one"
@@ -145,7 +145,7 @@ function laterWords(error: unknown): string | undefined {
   return isCode(error, "E-WAA-090") ? "too much waits for the replica of WaaS that works on it" : undefined
 }
 
-/** The error body of formats.md 7.3. What is not the caller's doing is told to the log, and to the caller by its id alone. */
+/** The error answer of formats.md 7.3. An internal error goes to the log; the caller gets only the id under which the log has it. */
 function failed(error: unknown, log: Log): Response {
   const error_id = randomUUID().replaceAll("-", "")
   if (error instanceof ApiFailure) {

@@ -1,6 +1,6 @@
 /**
- * Check-ups of key shares, an interface of our own: one node signs a message with its own shares of a group, and each
- * signature is verified against the public share that was recorded when the group was made.
+ * The calls about check-ups of key shares, an interface of our own: one node signs a message with its own shares of a group, and WaaS
+ * verifies each signature under the public share that was recorded when the group was made.
  */
 import { Type } from "@sinclair/typebox"
 import { parseNodeId } from "../../wire/nodeId.ts"

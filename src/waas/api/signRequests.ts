@@ -1,6 +1,6 @@
 /**
- * Signing requests, an interface of our own: messages in, signatures out. What will be signed is what is written here, or what
- * the payload beside it says; `extra_info` is only passed on to risk control.
+ * The calls about signing requests, an interface of our own: messages in, signatures out. The nodes sign the hashes in the request, or
+ * those that follow from its payloads. `extra_info` is only passed on to risk control.
  */
 import { type Static, Type } from "@sinclair/typebox"
 import { toHex, utf8 } from "../../bytes.ts"
@@ -27,7 +27,7 @@ import { WaitQuery, waited } from "./wait.ts"
 const REQUESTS = "/v2/wallets/mpc/vaults/:vault_id/sign_requests"
 const MAX_MESSAGES = 256
 const MAX_PAYLOADS = 32
-/** Longest EdDSA message, bytes: nodes take no more. */
+/** The longest EdDSA message, bytes. */
 const MAX_EDDSA_MESSAGE = 16_384
 
 const Hex = (maxBytes: number) => Type.String({ pattern: "^0x(?:[0-9a-fA-F]{2})*$", maxLength: 2 + 2 * maxBytes })
@@ -125,7 +125,7 @@ export const signRequestRoutes = (api: ApiContext): readonly Route[] => [
 const answerOf = async (api: ApiContext, request: SignRequest): Promise<object> =>
   answerWith(api, request, await api.engine.tasksOf(request))
 
-/** What is open is shown as it is now: what nodes said on the way is not on the disk. */
+/** The answer for a request. An open one is shown as memory has it, because what nodes say before the end is not stored. */
 function answerWith(api: ApiContext, request: SignRequest, tasks: readonly WaasTask[]): object {
   const now = isOpen(request.status) ? signRequestNow(request, tasks, request.updatedMs) : request
   const shown = isOpen(now.status) ? now : request
@@ -145,16 +145,19 @@ async function requestIn(api: ApiContext, params: Readonly<Record<string, string
   return request
 }
 
-/** What a request has that WaaS makes itself, beside what a caller can say. */
+/** What a signing request has in addition if WaaS makes it for a transaction of a wallet. */
 interface MadeHere {
   readonly signRequestId: string
-  /** Records that are written with the request. */
+  /** Records that are written in the same commit. */
   readonly beside: readonly StoreWrite[]
-  /** Which chain its paths sign for, CAIP-2. */
+  /** The chain that its paths sign for, CAIP-2. */
   readonly chain: string
 }
 
-/** Begins to sign, or answers what came under this request_id before. */
+/**
+ * Makes a signing request, or returns the one that the same request made before under this request_id. Throws 2006, 2028, 30001 and
+ * 30032.
+ */
 export async function createSignRequest(
   api: ApiContext,
   vaultId: string,
@@ -166,7 +169,7 @@ export async function createSignRequest(
   if ((body.signature_type === 2) !== (body.curve === "ED25519")) {
     throw new ApiFailure(2006, `body.signature_type: ${body.signature_type} does not exist on ${body.curve}`)
   }
-  // Before anything that may have changed since: a repetition gets the answer of the first, whatever the group is now.
+  // This comes before every check of the present state, so that a repeated request gets the first answer even if the group has changed.
   const fingerprint = toHex(sha256(utf8(canonicalJson({ vaultId, ...body, messages }))))
   const known = await api.store.signRequestOf(body.request_id)
   if (known?.fingerprint === fingerprint) return known
@@ -205,7 +208,7 @@ export async function createSignRequest(
   })
 }
 
-/** The group that was asked for, or the main group that has the key. Throws 2028, and 30032 unless it has its keys. */
+/** The named group, or the main group with a key on the curve. Throws 2028 for an unknown group, 30032 for one without keys. */
 async function signingGroup(
   api: ApiContext,
   vaultId: string,
@@ -214,15 +217,15 @@ async function signingGroup(
 ): Promise<HolderGroup> {
   const group = groupId === undefined ? await mainGroup(api, vaultId, curve) : await groupIn(api, vaultId, groupId)
   if (group === undefined) throw new ApiFailure(30032, `no main group of the vault ${vaultId} has its keys yet`)
-  // One that is New may have the key on one curve already, when a reshare of the other did not come to its end.
+  // A New group may already have its key on one curve, if the reshare of the other one did not finish.
   const hasKeys = group.status === "Valid" || (group.status === "New" && group.shareGroups.length > 0)
   if (!hasKeys) throw new ApiFailure(30032, `the group ${group.groupId} is ${group.status}, not Valid`)
   return group
 }
 
 /**
- * A reshare moves the keys of a vault one by one: while one of two is through and the other not, two main groups have one each
- * (engine/reshare.ts), and the one in use is that of the curve.
+ * The main group with the key on this curve. A reshare moves the keys of a vault one by one (engine/reshare.ts), so for a time two main
+ * groups may have one key each.
  */
 async function mainGroup(api: ApiContext, vaultId: string, curve: CurveType): Promise<HolderGroup | undefined> {
   const newest = { limit: MOST_MAIN_GROUPS, after: undefined, before: undefined }
@@ -233,12 +236,12 @@ async function mainGroup(api: ApiContext, vaultId: string, curve: CurveType): Pr
   return holding.find(isValid) ?? holding[0] ?? inUse.find(isValid)
 }
 
-/** One is in use, and one may be on its way; more were given up. */
+/** Enough to find the one in use: besides it, one may be in the making, and further ones were given up. */
 const MOST_MAIN_GROUPS = 50
 
 /**
- * The message in its one form: canonical path, lower-case hex. What else it must be, the task's own codec knows; which
- * paths sign with which algorithm is the nodes' configuration.
+ * The message in canonical form: canonical path, lower-case hex. wire/task.ts makes the other checks; which path may sign with which
+ * algorithm is configured at the nodes.
  */
 function messageOf(message: NewSignRequest["messages"][number], index: number): AskedMessage {
   const path = pathOf(message.bip32_path)
@@ -252,7 +255,7 @@ function messageOf(message: NewSignRequest["messages"][number], index: number): 
   }
 }
 
-/** Throws 2006 for payloads that a task could not hold. */
+/** The payloads. Throws 2006 for base64 in another form, for a payload without a message, and for a message without its payload. */
 function payloadsOf({
   payloads = [],
   messages,
@@ -268,7 +271,7 @@ function payloadsOf({
   return payloads
 }
 
-/** Throws 30032 for a group without a key on that curve. */
+/** The group's root public key on the curve. Throws 30032 if it has none. */
 function rootOf({ groupId, shareGroups }: HolderGroup, curve: CurveType): string {
   const found = shareGroups.find((shareGroup) => shareGroup.curve === curve)
   if (found === undefined) throw new ApiFailure(30032, `the group ${groupId} has no key on ${curve}`)

@@ -1,6 +1,6 @@
 /**
- * Transactions of wallets as the published SDKs ask for them (formats.md 7.5). Each is signed by the signing request of the
- * same id. What `extra_info.transaction` tells risk control is made here; what is signed, nodes read from the payload.
+ * The calls about transactions of wallets, in the form of the published SDKs (formats.md 7.5). The signing request with the same id signs
+ * a transaction. Nodes read from the payload what they sign; `extra_info.transaction` only informs risk control.
  */
 import { type Static, Type } from "@sinclair/typebox"
 import { type JsonObject, transaction } from "../shapes.ts"
@@ -141,7 +141,7 @@ const messageSign = (api: ApiContext, body: MessageSign): Promise<WalletTransact
     return record
   })
 
-/** One that was only built has no signing request yet. */
+/** Cancels the transaction. One that was only built has no signing request yet, so only its record changes. */
 async function cancel(api: ApiContext, built: WalletTransaction): Promise<WalletTransaction> {
   const { transactionId, status } = built
   if (status !== "Submitted") {

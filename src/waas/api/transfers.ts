@@ -1,6 +1,6 @@
 /**
- * Transfers and contract calls on EVM chains (formats.md 7.5): WaaS builds the unsigned transaction with the help of the
- * chain's endpoint, nodes read it and sign, and it is broadcast if that was asked for.
+ * The calls for transfers and contract calls on EVM chains (formats.md 7.5). WaaS builds the unsigned transaction with data from the
+ * chain's endpoint, nodes read and sign it, and WaaS broadcasts it if the caller asked for that.
  */
 import { type Static, type TSchema, Type } from "@sinclair/typebox"
 import { fromHex } from "../../bytes.ts"
@@ -224,7 +224,7 @@ function tokenOf(api: ApiContext, id: string): AssetToken {
   return { ...token, chain: evmChain(token.chain) }
 }
 
-/** Throws 2006 for a chain whose transactions are not built here. */
+/** Returns the chain. Throws 2006 if it is not an EVM chain, because WaaS builds transactions only for those. */
 function evmChain(chain: Chain): Chain {
   if (chain.family === "evm") return chain
   throw new ApiFailure(
@@ -310,7 +310,7 @@ const send = (
   body: Static<typeof Transfer> | Static<typeof ContractCall>,
   wanted: Wanted,
 ): Promise<WalletTransaction> =>
-  // One after another for an address: two that are built at once would have the same nonce.
+  // One at a time for each address: two that are built at once would get the same nonce.
   api.shared.exclusively(`address ${wanted.chain.chainId} ${wanted.address.address}`, () =>
     once(api, body, async (fingerprint) => {
       const { wallet, address, chain, call, type, tokenId } = wanted
@@ -332,8 +332,8 @@ const send = (
   )
 
 /**
- * The lowest from the chain's own count on that no transaction holds: those that are signed and not yet broadcast keep their
- * place, and the place of one that failed is filled, because those after it wait for it.
+ * The lowest nonce, from the chain's own count on, that no transaction of the store holds. Signed transactions that are not broadcast
+ * yet keep theirs. The nonce of a failed one is used again, because later transactions wait for it.
  */
 const nextNonce = async (api: ApiContext, rpc: JsonRpc, sender: WalletAddress): Promise<number> =>
   api.store.freeNonce(sender, await pendingNonce(rpc, sender.address))

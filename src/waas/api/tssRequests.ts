@@ -1,8 +1,8 @@
 /**
- * TSS requests: what makes the keys of a key share holder group. Beside the vendor's types there is one of ours, KeyReshare:
- * with the same group as source and target it gives that group's nodes new shares; with a New group of the same type as
- * target, that group takes over the keys, under the same share group ids, and the source becomes Unavailable.
- * A node that holds shares in another group of the vault is refused as a member unless `allow_shared_nodes` is set.
+ * The calls about TSS requests, which make the keys of a key share holder group. KeyReshare is an addition to the vendor's types: with
+ * the same group as source and target it gives the group's nodes new shares; with a New group of the same type as target, that group
+ * takes the keys over under the same share group ids, and the source becomes Unavailable. A node that holds shares in another group of
+ * the vault is refused as a member unless `allow_shared_nodes` is set.
  */
 import { type Static, Type } from "@sinclair/typebox"
 import type { ReshareWish } from "../engine/reshare.ts"
@@ -83,8 +83,8 @@ export const tssRequestRoutes = (api: ApiContext): readonly Route[] => [
     handle: async ({ params }) => {
       const { tssRequestId } = await requestIn(api, params)
       const cancelled = await api.engine.cancelTssRequest(tssRequestId)
-      // The vendor has no word for cancelled: this answer says that the cancellation succeeded (formats.md 7.4), and the
-      // request itself reads KeyGeneratingFailed from now on.
+      // The published statuses have none for a cancelled request. This answer says that the cancellation succeeded (formats.md 7.4); the
+      // request itself has the status KeyGeneratingFailed from now on.
       return { ...tssRequest(cancelled), status: "Success" }
     },
   }),

@@ -1,4 +1,4 @@
-/** Vaults, and who we are: `/organizations/info`, `/wallets/mpc/vaults`, `/wallets/mpc/cobo_key_share_holders`. */
+/** The calls about vaults and the organisation: `/organizations/info`, `/wallets/mpc/vaults`, `/wallets/mpc/cobo_key_share_holders`. */
 import { Type } from "@sinclair/typebox"
 import { ApiFailure } from "../failure.ts"
 import { newUuid } from "../ids.ts"

@@ -1,14 +1,14 @@
-/** `?wait=30` on a request: the answer comes when the request has ended, or after so many seconds, with what it is then. */
+/** `?wait=30` on a request: the answer comes when the request has ended, or after so many seconds with the state at that time. */
 import { type Static, Type } from "@sinclair/typebox"
 import { isOpen } from "../engine/requests.ts"
 import type { ShareSignRequest, SignRequest, TssRequest } from "../store/model.ts"
 import type { ApiContext } from "./context.ts"
 import { closed } from "./route.ts"
 
-/** How often the end of a request is looked for that another replica works on: its word may be lost. */
+/** How often a request of another replica is read again, because the news of its end may be lost. */
 const LOOK_MS = 2_000
 
-/** Below what the server lets a silent connection live. */
+/** The longest wait is shorter than the server's limit for idle connections. */
 export const WaitQuery = closed({
   wait: Type.Optional(
     Type.String({
@@ -18,7 +18,7 @@ export const WaitQuery = closed({
   ),
 })
 
-/** The request once it has ended or the time is over; `find` reads it. Ended in between, it is not waited for. */
+/** The request once it has ended or the time is over. `find` reads the request. */
 export async function waited<R extends TssRequest | SignRequest | ShareSignRequest>(
   { engine }: ApiContext,
   { wait = "0" }: Static<typeof WaitQuery>,
@@ -32,7 +32,7 @@ export async function waited<R extends TssRequest | SignRequest | ShareSignReque
     const stop = new AbortController()
     const signals = [stop.signal, over, ...(engine.worksOn(request) ? [] : [AbortSignal.timeout(LOOK_MS)])]
     const ended = engine.whenEnded(idOf(request), AbortSignal.any(signals))
-    // It may have ended between the last look and this one.
+    // The request may have ended before whenEnded began to listen, so it is read once more.
     request = await find()
     if (!isOpen(request.status)) stop.abort()
     if (!(await ended)) return request

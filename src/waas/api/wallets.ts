@@ -1,6 +1,6 @@
 /**
- * Wallets and their addresses. A wallet is a name for addresses of one vault; the index in an address's path is taken from a
- * counter of the vault, so that no two wallets of it ever show the same address.
+ * The calls about wallets, their addresses, and chains. A wallet is a named set of addresses of one vault. The index in an address's path
+ * comes from a counter of the vault, so that two wallets of a vault never have the same address.
  */
 import { type Static, Type } from "@sinclair/typebox"
 import { formatPath } from "../../keys/path.ts"
@@ -22,7 +22,7 @@ const Kind = Type.Union([Type.Literal("MPC"), Type.Literal("Custodial"), Type.Li
 const Subtype = Type.Union([Type.Literal("Org-Controlled"), Type.Literal("User-Controlled")])
 const Names = Type.String({ minLength: 1, maxLength: 8192, description: "separated by commas" })
 
-/** Larger than any index that a wallet finds addresses by, and what paths hold. */
+/** The largest index that is not hardened (BIP-32). */
 const LAST_INDEX = 0x7fff_ffff
 
 export const walletRoutes = (api: ApiContext): readonly Route[] => [
@@ -99,7 +99,7 @@ const walletReads = (api: ApiContext): readonly Route[] => [
       const subtype = query.wallet_subtype
       const vaultType: VaultType | undefined =
         subtype === "Org-Controlled" || subtype === "User-Controlled" ? subtype : undefined
-      // the published service has other kinds of wallets; here there are none of them
+      // The published service has further kinds of wallets; WaaS has none of them.
       const isOther = (query.wallet_type ?? "MPC") !== "MPC" || (subtype !== undefined && vaultType === undefined)
       if (isOther) return onePage([])
       const filter = {
@@ -173,7 +173,7 @@ const walletChanges = (api: ApiContext): readonly Route[] => [
   }),
 ]
 
-/** One change after another: a new name brings no wallet back that was deleted meanwhile. */
+/** Changes the wallet, one change at a time: renaming must not bring back a wallet that was deleted meanwhile. Throws 2028. */
 const changeWallet = (
   api: ApiContext,
   params: Readonly<Record<string, string>>,
@@ -243,14 +243,14 @@ async function newAddresses(
   return records
 }
 
-/** Throws 2006. */
+/** The chain. Throws 2006 if it is not enabled. */
 export function enabledChain(api: ApiContext, chainId: string): Chain {
   const chain = api.chains.enabled.find((enabled) => enabled.chainId === chainId)
   if (chain !== undefined) return chain
   throw new ApiFailure(2006, `body.chain_id: ${JSON.stringify(chainId)} is not enabled; see /v2/wallets/enabled_chains`)
 }
 
-/** Throws 2029 for a vault without that key. */
+/** The vault's root public key on the chain's curve. Throws 2029 if it has none yet. */
 function rootFor(vault: Vault, { curve }: Chain): string {
   const root = vault.rootKeys.find((key) => key.curve.toLowerCase() === curve)
   if (root === undefined) throw new ApiFailure(2029, `the vault ${vault.vaultId} has no key on ${curve} yet`)
@@ -260,7 +260,7 @@ function rootFor(vault: Vault, { curve }: Chain): string {
 const walletOf = (api: ApiContext, params: Readonly<Record<string, string>>): Promise<Wallet> =>
   shownWallet(api, param(params, "wallet_id"))
 
-/** Throws 2028, also for a wallet that was deleted. */
+/** The wallet. Throws 2028 if there is none, or if it was deleted. */
 export async function shownWallet(api: ApiContext, id: string): Promise<Wallet> {
   const wallet = await api.store.wallet(id)
   if (wallet === undefined || wallet.deleted) throw notFound("wallet", id)

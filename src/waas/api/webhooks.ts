@@ -1,6 +1,6 @@
 /**
- * Webhooks (formats.md 7.5): endpoints, the events that were made for them, and each attempt to deliver one. WaaS calls the
- * hosts that its operator allowed and no others, whatever a caller registers.
+ * The calls about webhooks (formats.md 7.5): endpoints, the events made for them, and each attempt to deliver one. WaaS calls only hosts
+ * that its operator allows, whatever a caller registers.
  */
 import { type Static, Type } from "@sinclair/typebox"
 import { ApiFailure, notFound } from "../failure.ts"
@@ -17,7 +17,7 @@ const ENDPOINTS = "/v2/webhooks/endpoints"
 const ENDPOINT = `${ENDPOINTS}/:endpoint_id`
 const EVENTS = `${ENDPOINT}/events`
 
-/** The most endpoints there may be: every change is told to each of them. */
+/** The most endpoints: each change writes one event for every endpoint that subscribes to it. */
 const MOST_ENDPOINTS = 50
 
 const EventType = Type.String({ maxLength: 100 })
@@ -185,7 +185,7 @@ function requireKnown(types: readonly string[]): void {
   )
 }
 
-/** Throws 2028. */
+/** The endpoint that the path names. Throws 2028. */
 async function endpointOf(api: ApiContext, params: Readonly<Record<string, string>>): Promise<WebhookEndpoint> {
   const id = param(params, "endpoint_id")
   const endpoint = await api.store.webhookEndpoint(id)
@@ -193,7 +193,7 @@ async function endpointOf(api: ApiContext, params: Readonly<Record<string, strin
   return endpoint
 }
 
-/** Throws 2028. */
+/** The event that the path names. Throws 2028 if there is none, or if it belongs to another endpoint. */
 async function eventOf(api: ApiContext, params: Readonly<Record<string, string>>): Promise<WebhookEvent> {
   const { endpointId } = await endpointOf(api, params)
   const id = param(params, "event_id")
