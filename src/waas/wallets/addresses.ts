@@ -1,6 +1,6 @@
 /**
- * Addresses of a vault: from its root key by a path to what a chain shows. Whoever is given one can derive it again, and
- * should: WaaS is not trusted with where money goes.
+ * Derives the addresses of a vault: from its root key along a path to the chain's form of an address. A caller can derive each address
+ * again and should do so, because WaaS is not trusted with the destination of money (formats.md 7.6).
  */
 import { ripemd160 } from "@noble/hashes/legacy.js"
 import { concat, toHex, u8 } from "../../bytes.ts"
@@ -11,7 +11,7 @@ import { encodeBase58Check } from "../../keys/base58.ts"
 import { decodeExtendedPublicKey, derivePosition, encodeExtendedPublicKey, positionOf } from "../../keys/extendedKey.ts"
 import type { Chain } from "./chains.ts"
 
-/** Published names of address forms; other chains than Bitcoin have ENCODING_DEFAULT alone. */
+/** The published names of address forms; chains other than Bitcoin have only ENCODING_DEFAULT. */
 export const ENCODINGS = [
   "ENCODING_DEFAULT",
   "ENCODING_P2PKH",
@@ -21,7 +21,7 @@ export const ENCODINGS = [
 ] as const
 type AddressEncoding = (typeof ENCODINGS)[number]
 
-/** BIP-44, 49, 84, 86. */
+/** The purpose field of each form's path: BIP-44, 49, 84, 86. */
 const PURPOSE: Readonly<Record<AddressEncoding, number>> = {
   ENCODING_DEFAULT: 44,
   ENCODING_P2PKH: 44,
@@ -30,14 +30,14 @@ const PURPOSE: Readonly<Record<AddressEncoding, number>> = {
   ENCODING_P2TR: 86,
 }
 
-/** The form that an address of `chain` has; undefined if it has no such form. Bitcoin's default is native segwit. */
+/** The form of a new address; undefined if the chain has no such form. Bitcoin's default is native segwit. */
 export function encodingOn(chain: Chain, asked: AddressEncoding | undefined): AddressEncoding | undefined {
   if (chain.family !== "bitcoin")
     return asked === undefined || asked === "ENCODING_DEFAULT" ? "ENCODING_DEFAULT" : undefined
   return asked === undefined || asked === "ENCODING_DEFAULT" ? "ENCODING_BECH32" : asked
 }
 
-/** The path above the index of an address: purpose, coin, account 0, external chain; nothing hardened, as xpubs derive. */
+/** The path without the address index: purpose, coin type, account 0, external chain; not hardened, because it derives from an xpub. */
 export const pathPrefix = ({ coinType }: Chain, encoding: AddressEncoding): readonly number[] => [
   PURPOSE[encoding],
   coinType,
@@ -47,13 +47,13 @@ export const pathPrefix = ({ coinType }: Chain, encoding: AddressEncoding): read
 
 interface DerivedAddress {
   readonly address: string
-  /** Extended public key at the path. */
+  /** The extended public key at the path. */
   readonly pubkey: string
-  /** Taproot: the internal key, hex; undefined elsewhere. */
+  /** The internal key of a Taproot address, hex; undefined for other addresses. */
   readonly xOnlyPubkey: string | undefined
 }
 
-/** Addresses at each of `indices` below `prefix` of the root key. Throws E-KEY-003 where no child exists (one in 2^127). */
+/** The addresses at `indices` below `prefix` of the root key. Throws E-KEY-003 if an index has no child key (chance 2^-127). */
 export function addressesAt(
   rootPubkey: string,
   chain: Chain,
@@ -94,7 +94,7 @@ function bitcoinAddress(publicKey: Uint8Array, { caip2, chainId }: Chain, encodi
     case "ENCODING_P2PKH":
       return encodeBase58Check(concat(u8(p2pkh), hash))
     case "ENCODING_P2SH_P2WPKH": {
-      // the script that a P2SH output is the hash of: OP_0 and a push of 20 bytes
+      // The redeem script, whose hash is in the P2SH output: OP_0 and a push of 20 bytes.
       const redeem = concat(u8(0x00), u8(0x14), hash)
       return encodeBase58Check(concat(u8(p2sh), ripemd160(sha256(redeem))))
     }

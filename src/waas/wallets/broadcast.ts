@@ -1,6 +1,6 @@
 /**
- * Signed transactions on their way: sent to the chain's endpoint, and looked for in blocks. What WaaS knows of them lies in
- * the store, so that a restart goes on where it was. Sending one twice does nothing: the chain takes a nonce once.
+ * Broadcasts signed transactions: sends them to the chain's endpoint and looks for them in blocks. Their state is in the store, so a
+ * restart continues where it stopped. Sending one twice does no harm, because the chain accepts each nonce once.
  */
 import { errorText } from "../../errors.ts"
 import type { Log } from "../../log.ts"
@@ -25,8 +25,8 @@ const LOOK_MS = 4_000
 const AT_ONCE = 32
 
 /**
- * Records that these shall be broadcast, and sends them. One whose endpoint is away is sent later, and a crash in between
- * forgets none. Rejects with 2029, and changes nothing, where a chain is not enabled or has no endpoint.
+ * Records that these transactions are to be broadcast, and sends them. If an endpoint does not answer, or WaaS crashes, keepBroadcasting
+ * sends them later. Rejects with 2029, and changes nothing, if a chain is not enabled or has no endpoint.
  */
 export async function broadcastNow(
   signed: readonly WalletTransaction[],
@@ -45,14 +45,14 @@ function later(record: WalletTransaction, error: unknown): WalletTransaction {
   throw error
 }
 
-/** Sends what is signed, and records how it went. Rejects with 2029 where the endpoint is away: nothing is changed then. */
+/** Sends the transaction and records the outcome. Rejects with 2029, and changes nothing, if the endpoint does not answer. */
 async function broadcast(record: WalletTransaction, parts: BroadcastParts): Promise<WalletTransaction> {
   const rpc = rpcFor(record, parts)
   try {
     await rpc("eth_sendRawTransaction", [record.rawTx])
   } catch (error) {
     if (!(error instanceof RpcRefusal)) throw error
-    // Endpoints have no common word for "I have it already"; one that has it shows it.
+    // Endpoints have no common error for a transaction that they have already, so they are asked for it.
     if (!(await isKnown(rpc, record))) {
       const failed = { status: "Failed", subStatus: "FailedBroadcasting", failedReason: error.message } as const
       return write(record, { ...record, ...failed }, parts)
@@ -61,7 +61,10 @@ async function broadcast(record: WalletTransaction, parts: BroadcastParts): Prom
   return write(record, { ...record, status: "Confirming", subStatus: "PendingBlockConfirmations" }, parts)
 }
 
-/** Rejects with 2029 for an endpoint that is away: it did not say that it lacks the transaction, whose nonce would be given out again. */
+/**
+ * Whether the endpoint has the transaction. Rejects with 2029 if the endpoint does not answer: that must not count as no, or the
+ * transaction would fail and its nonce be given out again.
+ */
 async function isKnown(rpc: JsonRpc, { transactionHash }: WalletTransaction): Promise<boolean> {
   try {
     const found = await rpc("eth_getTransactionByHash", [transactionHash])
@@ -72,7 +75,7 @@ async function isKnown(rpc: JsonRpc, { transactionHash }: WalletTransaction): Pr
   }
 }
 
-/** Looks for the transaction in a block; the same record while it is in none. */
+/** Looks for the transaction in a block and records what it finds; returns the record unchanged while no block has it. */
 async function confirm(record: WalletTransaction, parts: BroadcastParts): Promise<WalletTransaction> {
   const rpc = rpcFor(record, parts)
   const receipt = await rpc("eth_getTransactionReceipt", [record.transactionHash])
@@ -92,8 +95,8 @@ async function confirm(record: WalletTransaction, parts: BroadcastParts): Promis
 }
 
 /**
- * Sends a transaction again that its endpoint has forgotten: pools drop what pays little, and a restart drops all. One that the endpoint then
- * refuses stays what it is: another endpoint's block may still have it, and nobody may believe its nonce free.
+ * Sends the transaction again if its endpoint has dropped it: pools drop transactions with low fees, and lose all in a restart. Even if the
+ * endpoint then refuses it, the record stays Confirming: a block may still contain it, so its nonce must not count as free.
  */
 async function waiting(rpc: JsonRpc, record: WalletTransaction): Promise<WalletTransaction> {
   const { rawTx } = record
@@ -101,7 +104,7 @@ async function waiting(rpc: JsonRpc, record: WalletTransaction): Promise<WalletT
   return record
 }
 
-/** A caller, of any replica, and the loop may ask for the same transaction at once: what was found first stands. */
+/** Writes the new state, unless the status has changed meanwhile: callers of any replica and the loop may work on it at the same time. */
 async function write(
   before: WalletTransaction,
   after: WalletTransaction,
@@ -122,7 +125,10 @@ function rpcFor({ chainId }: WalletTransaction, { chains, fetch }: BroadcastPart
   return jsonRpcOf(chain, fetch)
 }
 
-/** Sends and looks again and again until stopped, where one process does so for all. The promise resolves when it has ended. */
+/**
+ * Sends transactions and looks for them until `stop`, as long as this process leads; one process does this for all replicas. Resolves
+ * when it has ended.
+ */
 export async function keepBroadcasting(
   parts: BroadcastParts & { readonly log: Log },
   stop: AbortSignal,
@@ -139,10 +145,10 @@ export async function keepBroadcasting(
   }
 }
 
-/** `told`: why each transaction waits, as the log says it already: one whose nonce another has taken waits for ever. */
+/** `told`: the reason that was last logged for each waiting transaction. Without it, one that waits for ever would fill the log. */
 type LoopParts = BroadcastParts & { readonly log: Log; readonly told: Map<string, string> }
 
-/** Some at a time, and all of them: what no block ever takes must not keep the later ones waiting. */
+/** Goes through all open transactions, a few at a time: one that no block ever takes must not keep later ones waiting. */
 async function lookAtAll(parts: LoopParts, stop: AbortSignal): Promise<void> {
   let open = await parts.store.transactionsOnTheirWay(AT_ONCE)
   while (open.length > 0 && !stop.aborted) {

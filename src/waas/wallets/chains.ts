@@ -1,14 +1,14 @@
 /**
- * The chains that WaaS makes addresses and transactions for: the published names, and those that the configuration adds.
- * Which paths a chain's keys stand at is a convention of wallets (BIP-44, 49, 84, 86); nodes have their own word on which
- * chain a path signs for.
+ * The chains for which WaaS makes addresses and transactions: those with published names, and those that the configuration adds. The
+ * paths of a chain's keys follow the convention of wallets (BIP-44, 49, 84, 86); nodes decide by their own configuration for which chain
+ * a path signs.
  */
 
 import type { CurveName } from "../../crypto/curve.ts"
 import { NATIVE_ASSETS, namespaceOf } from "../../intent/caip.ts"
 import { CHAIN_NAMES } from "../../intent/chainNames.ts"
 
-/** Kinds of chains by how their addresses and transactions are made. */
+/** Chains of one family make addresses and transactions in the same way. */
 type ChainFamily = "evm" | "bitcoin" | "solana" | "tron"
 
 const FAMILIES: Readonly<Record<string, ChainFamily>> = {
@@ -19,7 +19,7 @@ const FAMILIES: Readonly<Record<string, ChainFamily>> = {
 }
 
 export interface Chain {
-  /** As callers name it: `ETH`. */
+  /** The name in the REST API: `ETH`. */
   readonly chainId: string
   /** CAIP-2: `eip155:1`. */
   readonly caip2: string
@@ -27,10 +27,10 @@ export interface Chain {
   readonly curve: CurveName
   /** SLIP-44; 1 for test networks. */
   readonly coinType: number
-  /** Of its native asset. */
+  /** The symbol and the decimals of its native asset. */
   readonly symbol: string
   readonly decimals: number
-  /** JSON-RPC endpoint; undefined: WaaS neither asks the chain anything nor broadcasts. */
+  /** JSON-RPC endpoint. Undefined: WaaS asks nothing of the chain and does not broadcast. */
   readonly rpcUrl: string | undefined
 }
 
@@ -44,21 +44,21 @@ export interface ConfiguredChain {
 }
 
 export interface Chains {
-  /** All that WaaS knows. */
+  /** All chains that WaaS knows. */
   readonly supported: readonly Chain[]
-  /** Those that wallets may use. */
+  /** The chains that wallets may use. */
   readonly enabled: readonly Chain[]
 }
 
 const DEFAULTS = ["ETH", "BTC", "SOL", "TRON"]
 
-/** The family that a CAIP-2 id belongs to; undefined for one that is not spoken here. */
+/** The family of a CAIP-2 id; undefined if WaaS does not support it. */
 export const familyOf = (caip2: string): ChainFamily | undefined => {
   const namespace = namespaceOf(caip2)
   return Object.hasOwn(FAMILIES, namespace) ? FAMILIES[namespace] : undefined
 }
 
-/** Enabled are the configured ones, or the main networks of Ethereum, Bitcoin, Solana and TRON where none is. */
+/** The chains of a configuration. If it names none, the main networks of Ethereum, Bitcoin, Solana and TRON are enabled. */
 export function chainsOf(configured: readonly ConfiguredChain[]): Chains {
   const own = configured.flatMap((entry) => chainOf(entry) ?? [])
   const names = new Set(own.map(({ chainId }) => chainId))
@@ -86,7 +86,7 @@ function chainOf(entry: ConfiguredChain): Chain | undefined {
 
 const DECIMALS: Readonly<Record<ChainFamily, number>> = { evm: 18, bitcoin: 8, solana: 9, tron: 6 }
 
-/** Of `eip155:1/slip44:60`; 1, as all test networks have, where no main network has that chain. */
+/** The SLIP-44 coin type in a CAIP-19 asset such as `eip155:1/slip44:60`; 1, the type of all test networks, for a chain without one. */
 const coinTypeOf = (asset: string | undefined): number => Number(/\/slip44:(\d+)$/.exec(asset ?? "")?.[1] ?? 1)
 
 const BUILT_IN: readonly Chain[] = [...CHAIN_NAMES].flatMap(([id, caip2]) => chainOf({ id, caip2 }) ?? [])

@@ -1,6 +1,6 @@
 /**
- * Unsigned EVM transactions of type 2 (EIP-1559): built from what a caller asks for and what the chain's endpoint says of
- * nonce, fees and gas; and put together with their signature.
+ * EVM transactions of type 2 (EIP-1559): builds the unsigned one from the caller's request and the endpoint's nonce, fees and gas, and
+ * assembles it with its signature.
  */
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { type Bytes, concat, copy, fromHex, toHex, u8 } from "../../bytes.ts"
@@ -9,7 +9,7 @@ import { ApiFailure } from "../failure.ts"
 import type { EvmDraft } from "../store/model.ts"
 import { count, type JsonRpc, quantity, RpcRefusal } from "./jsonRpc.ts"
 
-/** What shall happen. `to` with 0x; undefined makes a contract. Amounts in wei. */
+/** The call that a transaction makes. Addresses are `0x` hex, `value` is in wei. */
 export interface EvmCall {
   readonly chainNumber: bigint
   readonly from: string
@@ -19,7 +19,7 @@ export interface EvmCall {
   readonly data: string
 }
 
-/** What the caller says of fees; what it does not say, the endpoint is asked. Wei per gas. */
+/** The caller's wishes for fees, in wei per gas; the endpoint is asked for what is undefined. */
 export interface FeeWish {
   readonly maxFeePerGas: bigint | undefined
   readonly maxPriorityFeePerGas: bigint | undefined
@@ -32,22 +32,22 @@ interface Fees {
   readonly gasLimit: bigint
 }
 
-/** Type byte of EIP-1559. */
+/** The type byte of an EIP-1559 transaction. */
 const TYPE = 2
-/** A block's base fee at most doubles in six blocks. */
+/** The base fee can at most double in six blocks. */
 const BASE_FEE_MARGIN = 2n
 
-/** Throws 2029 where the endpoint is of another chain: its nonce and fees would be of that one. */
+/** Throws 2029 if the endpoint serves another chain: its nonce and fees would be those of that chain. */
 export async function requireChain(rpc: JsonRpc, chainNumber: bigint): Promise<void> {
   const found = quantity(await rpc("eth_chainId", []), "its chain")
   if (found !== chainNumber) throw new ApiFailure(2029, `the endpoint is of chain ${found}, not of ${chainNumber}`)
 }
 
-/** The account's next nonce, transactions that wait to be mined included. */
+/** The account's next nonce, counting transactions that wait to be mined. */
 export const pendingNonce = async (rpc: JsonRpc, address: string): Promise<number> =>
   count(await rpc("eth_getTransactionCount", [address, "pending"]), "the nonce")
 
-/** Throws 2029 with the endpoint's words for a call that would fail. */
+/** The fees of the call. Throws 2029, with the endpoint's message, if the call would fail, and 2006 if the wishes contradict. */
 export async function feesOf(rpc: JsonRpc, call: EvmCall, wish: FeeWish): Promise<Fees> {
   const gasLimit = wish.gasLimit ?? (await estimatedGas(rpc, call))
   const priority = wish.maxPriorityFeePerGas ?? quantity(await rpc("eth_maxPriorityFeePerGas", []), "the priority fee")
@@ -92,17 +92,20 @@ const fieldsOf = ({ chainNumber, to, value, data }: EvmCall, nonce: number, fees
   [],
 ]
 
-/** `transfer(address,uint256)` of ERC-20. */
+/** Call data of ERC-20's `transfer(address,uint256)`, `0x` hex. `amount` is below 2^256. */
 export const erc20Transfer = (to: string, amount: bigint): string =>
   `0xa9059cbb${to.slice(2).toLowerCase().padStart(64, "0")}${amount.toString(16).padStart(64, "0")}`
 
-/** The transaction as it is broadcast, and its hash. `recovery` is the parity of the nonce point's y. */
+/**
+ * The signed transaction as it is broadcast, and its hash, both `0x` hex. `signature` is r and s (64 bytes); `recovery` is 0 or 1, the
+ * parity of y of the nonce point.
+ */
 export function assembled(
   unsigned: string,
   signature: Bytes,
   recovery: number,
 ): { readonly rawTx: string; readonly hash: string } {
-  // The list's fields stay as they are: what was signed is what is sent. Its head is one to four bytes.
+  // The signed fields are copied as bytes, not encoded again, so that exactly what was signed is sent. Only the list's head changes.
   const bytes = bytesOf(unsigned)
   const head = bytes[1] ?? 0
   const bodyAt = head <= 0xf7 ? 2 : 2 + head - 0xf7
@@ -113,7 +116,7 @@ export function assembled(
   return { rawTx: `0x${toHex(raw)}`, hash: `0x${toHex(copy(keccak_256(raw)))}` }
 }
 
-/** RLP's head of a list; that of a string of the same length is 0x40 less. */
+/** The RLP head of a list. It is that of a string of the same length plus 0x40, so the encoder of strings makes it. */
 function listHead(length: number): Bytes {
   const whole = encodeRlp(new Uint8Array(Math.max(2, length)))
   const head = whole.slice(0, whole.length - Math.max(2, length))

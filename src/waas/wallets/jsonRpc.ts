@@ -1,6 +1,6 @@
 /**
- * Questions to the JSON-RPC endpoint of an EVM chain. Its answers are a stranger's: bounded, read field by field, and never
- * trusted with what is signed; nodes read the transaction themselves.
+ * Calls to the JSON-RPC endpoint of an EVM chain. Answers are untrusted: bounded and read field by field. They cannot decide what is signed,
+ * because nodes read the transaction themselves.
  */
 import { errnoOf } from "../../files.ts"
 import { AS_IT_IS, type Fetch, readBounded, requestOptions } from "../../outbound.ts"
@@ -12,12 +12,15 @@ const ANSWER_BYTES = 262_144
 
 export type JsonRpc = (method: string, params: readonly unknown[]) => Promise<unknown>
 
-/** What an endpoint answered instead of a result, in its words. */
+/** The endpoint answered with an error; the message is its own, made printable and cut. */
 export class RpcRefusal extends Error {
   override readonly name = "RpcRefusal"
 }
 
-/** Throws 2029 where the chain has no endpoint. The function rejects with 2029 for an endpoint that is away, RpcRefusal for an error it told. */
+/**
+ * The endpoint of the chain as a function. Throws 2029 if the chain has none. The function rejects with 2029 if the endpoint does not answer
+ * or its answer cannot be read, and with RpcRefusal if it answers with an error.
+ */
 export function jsonRpcOf(chain: Chain, fetch: Fetch): JsonRpc {
   const { rpcUrl, chainId } = chain
   if (rpcUrl === undefined) {
@@ -57,27 +60,27 @@ async function asked(url: string, body: string, chainId: string, fetch: Fetch): 
 const unusable = (chainId: string, problem: string): ApiFailure =>
   new ApiFailure(2029, `the endpoint of ${chainId} cannot be used: ${problem}`)
 
-/** Printable, short: it goes to the caller. */
+/** The error's message, printable and short, because it goes to the caller. */
 function wordsOf(error: unknown): string {
   const message = typeof error === "object" && error !== null ? Reflect.get(error, "message") : undefined
   const text = typeof message === "string" ? message : "an error without words"
   return text.replace(/[^\x20-\x7e]/g, " ").slice(0, 300)
 }
 
-/** A quantity that is counted one by one, such as a nonce. Throws 2029, also where a number cannot hold it. */
+/** Reads a quantity that fits into a number, such as a nonce. Throws 2029. */
 export function count(value: unknown, what: string): number {
   const found = Number(quantity(value, what))
   if (Number.isSafeInteger(found)) return found
   throw new ApiFailure(2029, `the endpoint answered no number for ${what}`)
 }
 
-/** A hash of 32 bytes: `0x` and 64 hex digits. Throws 2029. */
+/** Reads a hash: `0x` and 64 hex digits. Throws 2029. */
 export function hash32(value: unknown, what: string): string {
   if (typeof value === "string" && /^0x[0-9a-fA-F]{64}$/.test(value)) return value
   throw new ApiFailure(2029, `the endpoint answered no hash of ${what}`)
 }
 
-/** A quantity: `0x` and hex digits. Throws 2029. */
+/** Reads a quantity: `0x` and 1 to 64 hex digits. Throws 2029. */
 export function quantity(value: unknown, what: string): bigint {
   if (typeof value === "string" && /^0x[0-9a-fA-F]{1,64}$/.test(value)) return BigInt(value)
   throw new ApiFailure(2029, `the endpoint answered no number for ${what}`)

@@ -1,6 +1,6 @@
 /**
- * Messages that a wallet's address signs: from the published objects to what nodes are asked to sign, and from their signature
- * to the form in which each standard has it. Nodes read the payload themselves; nothing here is a check of theirs.
+ * Messages that a wallet's address signs: turns the published objects into what nodes are asked to sign, and their signatures into the
+ * form of each standard. Nodes read the payload themselves and rely on nothing here.
  */
 import { secp256k1 } from "@noble/curves/secp256k1.js"
 import { type Static, Type } from "@sinclair/typebox"
@@ -35,13 +35,13 @@ export type MessageDestination = Static<typeof MessageDestination>
 
 export interface SignatureWish {
   readonly signatureType: 1 | 2 | 3
-  /** Taproot: `0x`, a key path without scripts (BIP-86); empty elsewhere. */
+  /** `0x` for Taproot (BIP-86, a key path without scripts); otherwise empty. */
   readonly tweak: string
-  /** What nodes read, and take the digest from; without one they are given a digest that nobody can read. */
+  /** A payload, from which nodes derive the digest themselves; or a bare digest, which nobody can read. */
   readonly content: { readonly payload: { readonly format: Format; readonly data: Bytes } } | { readonly digest: Bytes }
 }
 
-/** What nodes are asked for. Throws 2006 where the address cannot sign such a message. */
+/** What nodes are asked to sign for this message. Throws 2006 if the address cannot sign such a message. */
 export function wantedSignature(wanted: MessageDestination, address: WalletAddress, chain: Chain): SignatureWish {
   const kind = wanted.destination_type
   const demand = (fits: boolean, who: string): void => {
@@ -99,7 +99,7 @@ function hexOf(text: string): Bytes {
   return bytes
 }
 
-/** Twice SHA-256 of magic and message, each behind its length (BIP-137). */
+/** Double SHA-256 of the magic text and the message, each with its length before it (BIP-137). */
 function bip137Digest(message: Bytes): Bytes {
   const magic = utf8("Bitcoin Signed Message:\n")
   return sha256(sha256(concat(u8(magic.length), magic, compactSize(message.length), message)))
@@ -113,8 +113,8 @@ const compactSize = (length: number): Bytes =>
       : Uint8Array.of(0xfe, length & 0xff, (length >> 8) & 0xff, (length >> 16) & 0xff, length >>> 24)
 
 /**
- * The signature in the form of its standard: EVM `0x` r, s, v with v of 27 and 28; BIP-137 base64 with a header byte; BIP-322
- * base64 of the witness (simple form); a raw message's as nodes made it, `0x` hex, with the recovery id behind it on secp256k1.
+ * The signature in the form of its standard. EVM: `0x` hex of r, s and v (27 or 28). BIP-137: base64 of a header byte, r and s. BIP-322:
+ * base64 of the witness (simple form). Raw message: `0x` hex of the nodes' signature, followed by the recovery id for ECDSA.
  */
 export function signatureText(
   { destination }: Pick<WalletTransaction, "destination">,
@@ -136,7 +136,7 @@ export function signatureText(
   }
 }
 
-/** First header byte by address form: compressed P2PKH, P2SH-P2WPKH, P2WPKH. */
+/** The header byte for recovery id 0, by address form: compressed P2PKH, P2SH-P2WPKH, P2WPKH (BIP-137). */
 const BIP137_HEADER: Readonly<Record<string, number>> = {
   ENCODING_P2PKH: 31,
   ENCODING_P2SH_P2WPKH: 35,
@@ -147,7 +147,7 @@ function witnessOf(signature: Bytes, encoding: string, pubkey: string): Bytes {
   const stack =
     encoding === "ENCODING_P2TR"
       ? [signature]
-      : // DER and SIGHASH_ALL, then the key
+      : // The signature in DER with SIGHASH_ALL, then the public key.
         [
           concat(secp256k1.Signature.fromBytes(signature, "compact").toBytes("der"), u8(1)),
           decodeExtendedPublicKey(pubkey).publicKey,

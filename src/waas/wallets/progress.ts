@@ -1,6 +1,6 @@
 /**
- * Transactions follow the signing requests that sign them: whenever a request is written, the transaction of its id is
- * written with it, in the same commit. Webhooks are told of what is written below this.
+ * Keeps transactions in step with the signing requests that sign them: a commit that writes a request also writes the transaction with
+ * the same id. The webhook layer (webhooks/news.ts) lies below this one, so it sees those writes too.
  */
 import { fromHex } from "../../bytes.ts"
 import type {
@@ -15,7 +15,7 @@ import type { StoreWrite, WaasStore } from "../store/store.ts"
 import { assembled } from "./evmDraft.ts"
 import { signatureText } from "./messages.ts"
 
-/** The store, but each commit that writes a signing request also writes its transaction as it then is. */
+/** The store, except that each commit that writes a signing request also writes its transaction in the matching state. */
 export function following(store: WaasStore): WaasStore {
   return {
     ...store,
@@ -39,7 +39,7 @@ async function transactionNow(
   writes: readonly StoreWrite[],
   store: WaasStore,
 ): Promise<WalletTransaction | undefined> {
-  // one that begins in this commit may be further already
+  // The same commit may begin the transaction.
   const begins = writes.findLast(
     (write) => write.put === "transaction" && write.record.transactionId === request.signRequestId,
   )
@@ -74,7 +74,7 @@ async function signed(
   return { ...transaction, signature: signatureText(transaction, address, { signature: made.signature, recovery }) }
 }
 
-/** What is to be broadcast is on its way from now on; what is not, is complete. */
+/** Adds the signed raw transaction. Its status becomes Broadcasting, or stays Completed if the caller wanted only the signature. */
 function withRawTransaction(
   transaction: WalletTransaction,
   { unsigned }: EvmDraft,
@@ -94,7 +94,7 @@ async function addressOf({ walletId, chainId, source }: WalletTransaction, store
   return (await store.addresses({ walletId, chainIds: [chainId], addresses: [text] }, page)).items[0]
 }
 
-/** What a signing request's status is for its transaction; there is no word for cancelled but that it failed. */
+/** The status of a transaction for each status of its signing request. A cancelled one is Failed, because there is no other word. */
 export const STATUS: Readonly<Record<SignStatus, { readonly status: TransactionStatus; readonly subStatus: string }>> =
   {
     Initializing: { status: "PendingSignature", subStatus: "Built" },

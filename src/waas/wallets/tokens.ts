@@ -1,13 +1,13 @@
-/** The assets that transfers name: each enabled chain's native one, under the chain's name, and tokens of the configuration. */
+/** The assets that transfers may name: the native asset of each enabled chain, under the chain's name, and configured tokens. */
 import type { Chain, Chains } from "./chains.ts"
 
 export interface AssetToken {
-  /** As callers name it: `ETH`, `ETH_USDC`. */
+  /** The name in the REST API: `ETH`, `ETH_USDC`. */
   readonly tokenId: string
   readonly chain: Chain
   readonly symbol: string
   readonly decimals: number
-  /** With 0x; undefined for a native asset. */
+  /** `0x` hex; undefined for a native asset. */
   readonly contract: string | undefined
 }
 
@@ -20,6 +20,7 @@ export interface ConfiguredToken {
   readonly symbol?: string
 }
 
+/** The native assets of the enabled chains, then the configured tokens; tokens of chains that are not enabled are left out. */
 export const tokensOf = ({ enabled }: Chains, configured: readonly ConfiguredToken[]): readonly AssetToken[] => [
   ...enabled.map((chain) => ({
     tokenId: chain.chainId,

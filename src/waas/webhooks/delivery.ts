@@ -1,6 +1,6 @@
 /**
- * Delivers webhook events: signed as REST answers are, in order per endpoint and object, again after pauses that grow. All
- * that a restart needs to know lies in the store. Work is bounded: so many at a time, so many bytes read of an answer.
+ * Delivers webhook events (formats.md 7.5): signed like REST answers, in order for each endpoint and object, and repeated with growing
+ * pauses. All state is in the store, so a restart continues. Deliveries at one time and bytes read of an answer are bounded.
  */
 import { randomUUID } from "node:crypto"
 import { errorText } from "../../errors.ts"
@@ -18,11 +18,11 @@ import { problemOfTarget } from "./target.ts"
 
 interface WebhookDeliveryParts {
   readonly store: WaasStore
-  /** Whether this process delivers, which one does for all. */
+  /** Whether this process delivers; one process does for all replicas. */
   readonly isLeader: () => boolean
-  /** Signs as it signs REST answers (formats.md 7.2). */
+  /** The key that signs REST answers too (formats.md 7.2). */
   readonly responseKey: Signer
-  /** Judged again at every delivery: what an operator takes from the list is not called any more. */
+  /** The allowed hosts, checked again at every delivery: a host that the operator removes is not called any more. */
   readonly hosts: readonly string[]
   readonly timeoutMs: number
   readonly keepMs: number
@@ -32,17 +32,18 @@ interface WebhookDeliveryParts {
 }
 
 export interface WebhookDelivery {
-  /** Events were written: look now. */
+  /** Says that events were written, so that delivery looks for them now. */
   poke(): void
-  /** Resolves when nothing is on its way any more. */
+  /** Stops; resolves when no delivery is under way any more. */
   stop(): Promise<void>
 }
 
-/** Per endpoint. */
+/** Deliveries at one time to one endpoint. */
 const AT_ONCE = 4
+/** How often events are looked for without a poke. */
 const LOOK_ANYWAY_MS = 5_000
 const FORGET_EVERY_MS = 600_000
-/** Of an answer, for the log of the delivery. */
+/** How much of an endpoint's answer is read, for the log of the delivery. */
 const ANSWER_BYTES = 1024
 const FIRST_PAUSE_MS = 5_000
 
@@ -64,7 +65,7 @@ export function startWebhookDelivery(parts: WebhookDeliveryParts): WebhookDelive
   }
 }
 
-/** Each endpoint is served apart from the others: one that hangs or fails holds up nobody else. */
+/** Serves each endpoint independently, so that one that hangs or fails delays no other. */
 async function deliverAll(
   parts: WebhookDeliveryParts,
   stopping: AbortSignal,
@@ -103,7 +104,7 @@ async function deliverAll(
   await Promise.all(served.values())
 }
 
-/** A full disk, say. What is not recorded as delivered is delivered again. */
+/** Logs a failure of the store, such as a full disk. Events that are not recorded as delivered are delivered again. */
 const failed = ({ log }: WebhookDeliveryParts, error: unknown): void =>
   log.error("webhooks could not be delivered; they are tried again", { error: errorText(error) })
 
@@ -112,7 +113,7 @@ async function deliver(parts: WebhookDeliveryParts, event: WebhookEvent, stoppin
   const headers = { "content-type": "application/json", ...signatureHeaders(body, parts.responseKey, parts.now()) }
   const began = performance.now()
   const outcome = await post(parts, event.url, body, headers, stopping)
-  // Stopped in mid-delivery: nothing is known, so that it is sent again after the start.
+  // Stopped in the middle of a delivery: its outcome is unknown, so nothing is recorded, and the event is sent again after the start.
   if (stopping.aborted && outcome.failure !== "") return
   const record: WebhookLog = {
     ...{ logId: randomUUID(), eventId: event.eventId, endpointId: event.endpointId },
@@ -135,7 +136,7 @@ async function deliver(parts: WebhookDeliveryParts, event: WebhookEvent, stoppin
   }
 }
 
-/** The event after one delivery. Pauses double: 5 s, 10 s, and so on. */
+/** The event after one delivery, which succeeded if `taken`. Pauses double: 5 s, 10 s, and so on. */
 export function stepped(event: WebhookEvent, taken: boolean, nowMs: number): WebhookEvent {
   if (taken) return { ...event, status: "Success", retriesLeft: 0 }
   if (event.retriesLeft <= 0) return { ...event, status: "Failed", retriesLeft: 0 }

@@ -1,6 +1,6 @@
 /**
- * What changes of records mean for webhook endpoints. The events are written in the same commit as the change: an event is
- * told if and only if the change is durable.
+ * Turns changes of records into webhook events. An event is written in the same commit as its change, so it is delivered if and only if
+ * the change is durable.
  */
 import { newUuid } from "../ids.ts"
 import { addressInfo, mpcVault, transaction, tssRequest, walletInfo } from "../shapes.ts"
@@ -8,7 +8,7 @@ import type { TransactionStatus, TssRequestStatus, WaasTask, WebhookEndpoint, We
 import type { StoreWrite, WaasStore } from "../store/store.ts"
 import type { WebhookEventType } from "./types.ts"
 
-/** Deliveries after the first that did not succeed; with the pauses of delivery.ts an hour and a half in all. */
+/** Deliveries after a first that failed; with the pauses of delivery.ts they take an hour and a half in all. */
 export const RETRIES = 10
 
 interface Announcement {
@@ -18,8 +18,8 @@ interface Announcement {
 }
 
 /**
- * The store, but each commit also writes the events that follow from it. `onNews`: some were written. `isAlone`: no other replica
- * changes the endpoints.
+ * The store, except that each commit also writes the events that follow from it. `onNews` is called after a commit with events.
+ * `isAlone`: no other replica lives, so the cached endpoints are current.
  */
 export function announcing(
   store: WaasStore,
@@ -41,7 +41,7 @@ export function announcing(
   }
 }
 
-/** Whether an event may follow from it. */
+/** Whether an event may follow from this write. */
 const isTold = (write: StoreWrite): boolean =>
   ANNOUNCED.has(write.put) || (write.put === "task" && (write.record.awaits ?? write.record.approvals) !== undefined)
 
@@ -114,7 +114,7 @@ async function changeOf(write: StoreWrite, store: WaasStore): Promise<Announceme
   }
 }
 
-/** That people are waited for, and that somebody spoke. Most tasks have neither, and cost no look. */
+/** The event that a task waits for people, or that a statement has arrived. Most tasks have neither, and cost no look into the store. */
 async function wordsOn(task: WaasTask, store: WaasStore): Promise<Announcement | undefined> {
   const { taskId, request, approvals = [], awaits, deadlineMs } = task
   if (awaits === undefined && approvals.length === 0) return undefined
@@ -137,7 +137,7 @@ const TRANSACTION_EVENTS: Readonly<Record<TransactionStatus, WebhookEventType>> 
   Rejected: "wallets.transaction.failed",
 }
 
-/** All addresses of one commit are of one wallet, and one event tells of them. */
+/** One event for all addresses of a commit; they belong to one wallet. */
 function newAddresses(writes: readonly StoreWrite[]): Announcement | undefined {
   const records = writes.flatMap((write) => (write.put === "address" ? [write.record] : []))
   const objectId = records[0]?.walletId

@@ -1,8 +1,8 @@
-/** Webhook records as the REST objects of formats.md 7.5. */
+/** Turns webhook records into the REST objects of formats.md 7.5. */
 import type { JsonObject } from "../shapes.ts"
 import type { WebhookEndpoint, WebhookEvent, WebhookLog } from "../store/model.ts"
 
-/** `created_timestamp` of an endpoint is in seconds, unlike every other time: the published model says so. */
+/** Unlike all other times, `created_timestamp` of an endpoint is in seconds, as in the published model. */
 export const webhookEndpoint = (endpoint: WebhookEndpoint): JsonObject => ({
   endpoint_id: endpoint.endpointId,
   url: endpoint.url,
@@ -12,7 +12,7 @@ export const webhookEndpoint = (endpoint: WebhookEndpoint): JsonObject => ({
   created_timestamp: Math.floor(endpoint.createdMs / 1000),
 })
 
-/** What an endpoint is sent: the same at every attempt. */
+/** The body that is sent to an endpoint; the same in every attempt. */
 export const webhookBody = ({ eventId, url, createdMs, type, data }: WebhookEvent): JsonObject => ({
   event_id: eventId,
   url,

@@ -1,10 +1,10 @@
 /**
- * Where WaaS may send webhooks to. An API key must not make WaaS call servers inside its operator's network, so that the
- * operator names the hosts; without a name there are no webhooks.
+ * Where WaaS may send webhooks. The holder of an API key must not be able to make WaaS call servers inside its operator's network, so the
+ * operator names the allowed hosts; without any, webhooks are off.
  */
 import { isLoopback } from "../../outbound.ts"
 
-/** Why WaaS does not call `url`; undefined if it does. `hosts`: `name` or `name:port`, as in the configuration. */
+/** Why WaaS does not call `url`, for the caller; undefined if it does. `hosts`: `name` or `name:port`, as in the configuration. */
 export function problemOfTarget(url: string, hosts: readonly string[]): string | undefined {
   if (hosts.length === 0)
     return "webhooks are off: the operator of WaaS names the hosts in waas.webhooks.hosts of waas.toml"

@@ -1,4 +1,4 @@
-/** The event types that WaaS tells webhook endpoints of: the published names, those of what happens here (formats.md 7.5). */
+/** The event types of webhooks: those of the published ones that happen at WaaS, and two of our own for approvals (formats.md 7.5). */
 export const EVENT_TYPES = [
   { type: "wallets.mpc.tss_request.created", description: "A TSS request was made." },
   { type: "wallets.mpc.tss_request.updated", description: "A TSS request has another status, and has not ended." },
