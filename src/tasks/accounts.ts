@@ -1,9 +1,9 @@
 /**
- * What this node itself knows of the accounts in a reading: which are addresses of the group's own key, and whose an associated
- * token account is. Everything is derived; nothing that the task says is believed.
+ * What this node itself knows about the accounts in a reading: which are addresses of the group's own key, and who owns an associated
+ * token account. Everything is derived; nothing that the task says is believed.
  *
- * An own address can only be recognised by deriving it, so a bounded set of paths is tried: those that sign, their neighbours, and
- * those that [[intent.addresses]] names. One that is not recognised is somebody else's, which rules treat more strictly.
+ * An own address can only be recognised by deriving it, so a bounded set of paths is tried: the signing paths, their neighbours, and the
+ * paths of [[intent.addresses]]. An address that is not recognised counts as somebody else's, which rules treat more strictly.
  */
 import type { Bytes } from "../bytes.ts"
 import { namespaceOf } from "../intent/caip.ts"
@@ -16,24 +16,24 @@ import { accountKey, type Names } from "../policy/names.ts"
 import type { PathPattern } from "../policy/pathPattern.ts"
 import type { KnownAccount } from "../policy/request.ts"
 
-/** Last indices beside a signing path, and paths of one pattern. */
+/** How many last indices are tried beside a signing path, and how many paths of one pattern. */
 export const TRIED = 100
 
 interface AccountSource {
-  /** Of the messages that belong to the payload. */
+  /** The paths of the messages that belong to the payload. */
   readonly paths: readonly (readonly number[])[]
-  /** enc(P) of the group's key at a path; undefined where there is no such child. */
+  /** enc(P) of the group's key at a path; undefined if there is no such child. */
   readonly derive: (path: readonly number[]) => Bytes | undefined
-  /** xpub or cpub of that key: what addresses are remembered by. */
+  /** xpub or cpub of that key; part of the cache key of an address. */
   readonly rootKey: string
   readonly names: Names
 }
 
-/** Addresses that are remembered; when there are more, all are forgotten and the work (0.15 ms each) is done again. */
+/** The most addresses in the cache. When it is full it is cleared, and addresses are derived again (0.15 ms each). */
 const KEPT = 16_384
 const kept = new Map<string, string>()
 
-/** The key's address at a path, in the chain's spelling; undefined where there is no such child. */
+/** The key's address at a path, in the chain's spelling; undefined if there is no such child. */
 function addressAt(
   path: readonly number[],
   namespace: string,
@@ -51,12 +51,12 @@ function addressAt(
   return address
 }
 
-/** By account, in the spelling of the reading. */
+/** The known accounts, by account in the spelling of the reading. */
 export function accountsIn(reading: Reading, source: AccountSource): ReadonlyMap<string, KnownAccount> {
   const { chain } = reading
   const spell = ADDRESSES[namespaceOf(chain)]
   const known = new Map<string, KnownAccount>()
-  // Bitcoin's reading says itself where an output of the key's own goes.
+  // A Bitcoin reading already marks the outputs that go to the key itself.
   if (spell === undefined) return known
   const asked = new Map(accountsOf(reading, source.names).map((account) => [accountKey(chain, account), account]))
   const wallets = new Map<string, readonly number[]>()
@@ -80,7 +80,7 @@ const ADDRESSES: Readonly<Record<string, (publicKey: Bytes) => string>> = {
 
 const isSolana = ({ chain }: Reading): boolean => namespaceOf(chain) === "solana"
 
-/** Those of effects, and those among the arguments of calls that an ABI reads. */
+/** The accounts in effects, and the addresses among the arguments of calls that a configured ABI decodes. */
 function accountsOf({ chain, effects }: Reading, names: Names): readonly string[] {
   const inCalls = effects.flatMap((effect) => {
     const call = callOf(effect, chain, names)
@@ -100,7 +100,7 @@ function accountsOfEffect(effect: Effect): readonly string[] {
   return accounts.filter((account) => typeof account === "string")
 }
 
-/** Signing paths first, because most payloads name no other account of ours. */
+/** The paths to try; signing paths first, because most payloads name no other own account. */
 function* candidates({ chain }: Reading, { paths, names }: AccountSource): Generator<readonly number[]> {
   yield* paths
   const patterns = [...names.addresses.values()]
@@ -117,12 +117,12 @@ function* candidates({ chain }: Reading, { paths, names }: AccountSource): Gener
 function* pathsOf({ levels }: PathPattern): Generator<readonly number[]> {
   const last = levels.at(-1)
   if (last === undefined) return
-  // Where an earlier level is a range only its first index is tried: a configuration names the account it means.
+  // Of a range at an earlier level only the first index is tried: a configuration names the one account that it means.
   const parent = levels.slice(0, -1).map(({ min }) => min)
   for (let index = last.min; index <= last.max && index < last.min + TRIED; index++) yield [...parent, index]
 }
 
-/** Whose a token account is: a configured address's, or the key's own. */
+/** Adds the owner of each associated token account: a configured address, or an address of the key itself. */
 function addOwners(
   { chain, effects }: Reading,
   { table }: Names,

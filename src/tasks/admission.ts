@@ -1,20 +1,19 @@
 /**
- * How much the journal takes in of tasks that come to nothing. WaaS may ask for as much as it likes, and each task that is
- * claimed stays on the disk for weeks; so there are two budgets, in bytes, each a burst and so much a day:
+ * Bounds what the journal stores about tasks without a result. WaaS may ask for any number of tasks, and each claimed task stays on the
+ * disk for weeks. So there are two budgets in bytes, each a burst and a rate per day:
  *
- * refused: never approved. Once it is spent, tasks are decided first and claimed only if they are approved (admissionDecision.ts). A
- * flood of them costs neither the disk nor the tasks that are approved meanwhile.
- * idle: approved, and yet nothing came of it that a limit counts, a task that was cancelled before anything left for
- * instance; and share check-ups, for which nobody is asked by default. Once it is spent, no new task is taken.
+ * refused: tasks that were never approved. When it is spent, a task is decided first and claimed only if it is approved
+ * (admissionDecision.ts). So a flood of refused tasks neither fills the disk nor keeps other tasks from being approved.
+ * idle: approved tasks that used up nothing that a limit counts (for example cancelled before a share left), and share check-ups, for which
+ * nobody is asked by default. When it is spent, no new task is taken.
  */
-
 import { type Code, CosignerError, describe } from "../errors.ts"
 import type { Log } from "../log.ts"
 import { TokenBucket } from "../tokenBucket.ts"
 import { type Refusal, refuse } from "./plan.ts"
 import type { JournalBudget, TaskRecord } from "./ports.ts"
 
-/** What a record takes beside its document, its verdict and its outcome: fields, seal, page, sessions. */
+/** Bytes on disk of a record without document, verdict and outcome: fields, seal, page overhead, sessions. */
 const ROW_BYTES = 1024
 const DAY_SECONDS = 86_400
 
@@ -35,14 +34,14 @@ export class Admission {
     return this.#refused.isSpent(nowMs) ? "decideFirst" : "claim"
   }
 
-  /** A task has ended, in a record of its own. */
+  /** Charges a task that has ended and has a record in the journal. */
   ended(record: TaskRecord): void {
     if (record.verdict?.action !== "approve") this.#refused.charge(bytesOf(record))
     else if (isIdle(record)) this.#idle.charge(bytesOf(record))
   }
 }
 
-/** E-TSK-031: a share left, and the limits stay debited. */
+/** E-TSK-031 means that a share left; the limits stay debited then, so the task is not idle. */
 const isIdle = ({ type, state, code }: TaskRecord): boolean =>
   type === "KeyShareSign" || (state !== "completed" && code !== "E-TSK-031")
 
@@ -72,7 +71,7 @@ class ByteBudget {
 
   isSpent(nowMs: number): boolean {
     const left = this.#bucket.tokens(nowMs)
-    // Said once, and again only after a quiet time: a flood does not end with the first byte that is free again.
+    // Logs once, and again only after the budget was half full: in a flood it is spent and a little free in turn.
     if (left >= this.limits.burstBytes / 2) this.#isSaid = false
     if (left <= 0 && !this.#isSaid) {
       this.#isSaid = true

@@ -1,4 +1,4 @@
-/** The decision on a task that is not in the journal, and comes into it only if it is approved. */
+/** Decides a task before it is claimed: it enters the journal only if it is approved (admission.ts). */
 import type { Verdict } from "../policy/verdict.ts"
 import type { Task } from "../wire/task.ts"
 import { askEverybody } from "./decision.ts"
@@ -8,7 +8,7 @@ import { intentsFor, planOf } from "./kinds.ts"
 import { isRefusal, type Refusal, refuse } from "./plan.ts"
 import type { TaskPorts } from "./ports.ts"
 
-/** What the node's own records, the rules and every callback server say, in this order. `stop`: for a cancel, with its reason. */
+/** Asks the node's own records, the rules and every callback server, in this order. `stop` fires on a cancel, with its reason. */
 export async function decideFirst(task: Task, ports: TaskPorts, stop: AbortSignal): Promise<Verdict | Refusal> {
   const plan = planOf(task, ports)
   if (isRefusal(plan)) return plan

@@ -1,4 +1,4 @@
-/** What is told of a task as it goes on: to event servers, and in log lines. */
+/** The events and log fields that report the progress of a task. */
 import type { Verdict } from "../policy/verdict.ts"
 import type { Task } from "../wire/task.ts"
 import { statusOf } from "./endings.ts"
@@ -20,7 +20,7 @@ export const eventsOfVerdict = (
     : eventsAt(ports, task, intents, { status: 160, failedReason: `${code} ${reason}`, ...approvals })
 }
 
-/** People are waited for, who have not said enough yet. */
+/** The events when a task begins to wait for the words of people, or waits for others of them. */
 export const eventsOfWaiting = (
   ports: EventPorts,
   task: Task,
@@ -44,7 +44,7 @@ function eventsAt(
   return eventsFor({ task, ...read, outcome: undefined, ...change, atMs: now() })
 }
 
-/** What is about to be signed, for a log line. */
+/** Log fields that show what is about to be signed. */
 export function shownIntents(intents: Intents): { readonly intent_hash?: string; readonly intent?: string } {
   const hash = taskIntentHash(intents)
   return hash === undefined ? {} : { intent_hash: hash, intent: wordsOf(intents) }

@@ -1,6 +1,6 @@
 /**
- * One attempt of a task: one session from its opened share to its ending, with every record that must be durable on the
- * way. The session row is written before the first byte leaves; bans and strikes are written before anything else is sent.
+ * One attempt of a task: one session from its opened share to its end, with every record that must be durable on the way. The session row
+ * is durable before the first byte leaves. Bans and strikes are durable before anything else is sent.
  */
 import { type Bytes, toHex } from "../bytes.ts"
 import { CosignerError, isCode } from "../errors.ts"
@@ -21,27 +21,29 @@ import type { HostedSession, SessionRow, TaskPorts } from "./ports.ts"
 
 export interface Attempt {
   readonly session: HostedSession
-  /** Resolves when the session has ended and its row is closed, or has its result. */
+  /** Resolves when the session has ended and its row is closed, or when it has its result. */
   readonly ended: Promise<EndedAttempt>
 }
 
 export interface EndedAttempt {
   readonly ending: Ending
-  /** Why the session was not begun: the rules that approved the task refuse it by now. */
+  /** Why the session was not begun or was stopped: rules that refuse now, a freeze, or a failure of the store. */
   readonly refused: Refusal | undefined
-  /** The session that is to be closed with the task's result, in one commit; undefined where its row is closed, or was never made. */
+  /** The session that must be closed in the commit of the task's result; undefined if its row is closed or was never made. */
   readonly closing: Bytes | undefined
-  /** Closes its row, which the store refused: to be called before the task goes on. Otherwise the next start counts it as crashed. */
+  /**
+   * Closes the row after the store failed to. Call it before the task continues; otherwise the next start counts the session as crashed.
+   */
   readonly unclosed?: () => Promise<void>
 }
 
 interface AttemptEvents {
-  /** The session's row is durable, and its first message may leave. */
+  /** Called when the session's row is durable and its first message may leave. */
   readonly begun: () => void
   readonly ban: (groupId: string, peer: PartyId) => void
 }
 
-/** Throws when the share does not open. */
+/** Starts the session of one attempt. Throws if the share does not open. */
 export function beginAttempt(
   task: Task,
   start: AttemptStart,
@@ -62,7 +64,7 @@ export function beginAttempt(
       try {
         await record(what)
       } catch (error) {
-        // What is not on the disk does not leave; the session ends, and WaaS learns whose disk it was.
+        // What is not durable must not leave. The session ends, and WaaS learns that this node's store failed.
         if (isStoreFault(error)) refused = storeFault(error)
         throw error
       }
@@ -81,9 +83,9 @@ export function beginAttempt(
   const session = ports.startSession(plan.open(start), io)
   const ended = session.ending
     .then(async (ending) => {
-      // A worker can die while the row is being written: whether there is a row to close is known only after that.
+      // A worker can die while the row is being written. Only after the write is it known whether there is a row to close.
       await beginning?.catch(() => undefined)
-      // A verdict is a BAN or a "checked"; only a host that broke down leaves a check without one.
+      // Each check ends with a BAN or a "checked". Only a crash of the session's host leaves one without a verdict.
       const unproven = ending.kind === "crashed" ? checks.open() : []
       if (ending.kind === "done") return { ending, refused, closing: sid }
       const ofSession = sid
@@ -111,7 +113,7 @@ export function beginAttempt(
   return { session, ended }
 }
 
-/** Makes the session's row durable, if the task may still be signed for: the deadline and the rules are asked at this moment. */
+/** Makes the session's row durable, after a new check of deadline, freezes and rules. Returns why not. Throws E-TSK-004. */
 async function begin(
   row: SessionRow,
   task: Task,
@@ -135,12 +137,12 @@ async function begin(
   }
 }
 
-/** The clock itself is asked: an alarm may come late, after a sleep of the machine say, and nothing may leave meanwhile. */
+/** Reads the clock, because an alarm can be late (for example after the machine slept). Throws E-TSK-004. */
 function requireInTime({ deadline_ms: deadlineMs }: Task, nowMs: number): void {
   if (nowMs >= deadlineMs) throw new CosignerError("E-TSK-004", { deadlineMs })
 }
 
-/** The last look before a share leaves. */
+/** The last check before a share leaves. Throws E-FRZ-001 and E-AUD-008. */
 function requireReleased(task: Task, { freezes, logDoubt }: TaskPorts): void {
   const freeze = freezes.over(groupsOf(task))
   if (freeze !== undefined) throw frozenError(freeze)
@@ -175,7 +177,7 @@ function sessionIo(
   const isThawed = (): boolean => releaseRefusal(task, ports) === undefined
   return {
     send: (envelope) => {
-      // Asked once more where nothing can come between: a worker's message may have been on its way when the ban or the freeze came.
+      // Checked again here, synchronously with the send: the worker may have posted the message before a ban or freeze took effect.
       if (!isAbort(envelope) && !(mayRelease() && isThawed())) return
       ports.send({ kind: "envelope", taskId, receiver: receiverOf(envelope), envelope })
     },
@@ -192,7 +194,7 @@ function sessionIo(
         case "checking":
           if (group === undefined) return
           await checks.begin(toHex(group.epochId), what.peer)
-          // It may have been banned, or disabled by another session's crash, while this check waited for its turn (threshold.md 5.4).
+          // While this check waited for its turn, the peer may have been banned, or disabled by a crash (threshold.md 5.4).
           if (mayRelease()) return
           checks.passed(what.peer)
           throw new CosignerError("E-TSK-013", { peers: [nodeIdOf(what.peer)] })
@@ -224,7 +226,7 @@ function sessionIo(
   }
 }
 
-/** Remembers what a peer did; this node itself is never struck, whatever a copy of it may have signed. */
+/** Records a strike against each blamed peer. This node itself never gets one, whatever a clone of it may have signed. */
 function strike(taskId: string, sid: Bytes, blame: Blame, kind: "FAULT" | "EQUIV", ports: TaskPorts): void {
   const evidence = blame.evidence.flatMap((envelope) => statementOf(envelope) ?? []).slice(0, 2)
   const peers = blame.parties.filter((party) => party !== ports.self)

@@ -1,5 +1,7 @@
-/** What auditors are told of tasks: of each decision, of each share that leaves, of each end (audit.md 2). Says no more than hashes of what was signed. */
-
+/**
+ * The leaves of the audit log about tasks: each decision, each share that leaves, each end (audit.md 2). Of what was signed they contain
+ * only hashes and the words of its intent.
+ */
 import { type AuditEntry, canonical } from "../audit/entry.ts"
 import { type Bytes, toHex, utf8 } from "../bytes.ts"
 import { sha256 } from "../crypto/frame.ts"
@@ -10,15 +12,15 @@ import { decodeRecordedTask } from "../wire/task.ts"
 import { recordedIntents, taskIntentHash } from "./intents.ts"
 import type { Finish, TaskRecord } from "./ports.ts"
 
-/** Of the words of all intents together; their hash stands for the rest. */
+/** The most characters of the words of all intents. Their hash is beside them. */
 const MOST_WORDS = 600
-/** Outcomes of rules in one leaf; `verdict` is the hash of all of them. */
+/** The most rule outcomes in one leaf. The field `verdict` is the hash of all of them. */
 const MOST_RULES = 16
 const MOST_REASON = 120
 
 const hashOf = (text: string): string => toHex(sha256(utf8(text)))
 
-/** `rules`: the SHA-256 of the rules in force. */
+/** The leaf of a decision. `rules` is the SHA-256 of the rules in force, hex. */
 export function decided(record: TaskRecord, rules: string): AuditEntry {
   const { taskId, type, digest, verdict } = record
   const intents = recordedIntents(verdict)
@@ -46,18 +48,19 @@ export function decided(record: TaskRecord, rules: string): AuditEntry {
   }
 }
 
-/** A person's word that the decision behind it consumed. */
+/** The leaf of a person's word that the next decision consumes. */
 export const consumed = (task: string, { approver, decision, nonce, signed }: SpentWord): AuditEntry => ({
   kind: "approval",
   facts: { task, approver, decision, nonce, signed: toHex(sha256(signed)) },
 })
 
-/** The moment after which a signature may exist. */
+/** The leaf of a share that leaves: from then on a signature may exist. */
 export const shareLeaves = ({ taskId, attempt }: TaskRecord, digest: Bytes): AuditEntry => ({
   kind: "share",
   facts: { task: taskId, attempt, message: toHex(digest) },
 })
 
+/** The leaf of a task's end. `emitted`: the digests for which a share left. */
 export function ended(record: TaskRecord, end: Finish, emitted: readonly Bytes[]): AuditEntry {
   const { taskId, type, attempt } = record
   const result = end.state === "completed" ? resultOf(end.outcome) : { code: end.code, reason: cut(end.reason, 200) }
@@ -83,7 +86,7 @@ function resultOf(outcome: TaskOutcome): AuditEntry["facts"] {
   }
 }
 
-/** Who is asked for what, as the document says it. */
+/** Group, initiator and messages, as the document states them. */
 function asked({ document }: TaskRecord): AuditEntry["facts"] {
   const task = decodeRecordedTask(document)
   if ("problem" in task) return {}
@@ -104,7 +107,7 @@ function asked({ document }: TaskRecord): AuditEntry["facts"] {
   }
 }
 
-/** The hash at its end stays, whatever the server said. */
+/** Cuts a callback server's reason, but keeps the hash of the answer at its end. */
 const withAnswer = (why: string): string => {
   const at = why.lastIndexOf("; answer sha256 ")
   return at < 0 ? cut(why, MOST_REASON) : `${cut(why.slice(0, at), MOST_REASON)}${why.slice(at)}`

@@ -1,15 +1,17 @@
 /**
- * The rule of unproven checks (threshold.md 2.5 rule 9): secret-dependent checks against one peer in one epoch run one at a
- * time over all sessions of this node, so that one crash hides the verdict of at most one of them.
+ * The locks behind the rule of unproven checks (threshold.md 2.5 rule 9). Secret-dependent checks against one peer in one epoch run one at
+ * a time over all sessions of this node, so one crash hides the verdict of at most one of them.
  */
 import { CosignerError } from "../errors.ts"
 import type { PartyId } from "../keys/party.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 
 export interface CheckLocks {
-  /** Resolves when no other session checks this peer of this epoch; the caller releases. Rejects once it is condemned. */
+  /**
+   * Resolves, with a function that releases the lock, when no other session checks this peer. Rejects with E-TSK-013 if it is condemned.
+   */
   acquire(epoch: string, peer: PartyId): Promise<() => void>
-  /** A verdict on this peer could not be recorded: no other check of it begins in this process. */
+  /** Lets no further check of this peer begin in this process, because a verdict on it could not be recorded. */
   condemn(epoch: string, peer: PartyId): void
 }
 
@@ -37,15 +39,17 @@ export function checkLocks(): CheckLocks {
   }
 }
 
-/** The checks of one session that have begun and shown no verdict yet. */
+/** The checks of one session that have begun and have no verdict yet. */
 export interface OpenChecks {
+  /** Waits for the lock on the peer. `epoch` is the epoch id in hex. Rejects with E-TSK-013. */
   begin(epoch: string, peer: PartyId): Promise<void>
+  /** Ends the check of that peer and releases its lock. */
   passed(peer: PartyId): void
-  /** The peers of those checks. */
+  /** The peers whose checks are open. */
   open(): readonly PartyId[]
-  /** What became of the open ones could not be recorded: whoever checks on would grant a guess for nothing. */
+  /** Condemns the peers of all open checks, because their outcome could not be recorded. A further check would be a free guess for them. */
   lost(): void
-  /** The session is over: what it holds, and what it still waits for, is free for others. */
+  /** Ends the session's part: releases the locks that it holds, and later those that it still waits for. */
   end(): void
 }
 
@@ -55,7 +59,7 @@ export function openChecks(locks: CheckLocks): OpenChecks {
   return {
     async begin(epoch, peer) {
       const release = await locks.acquire(epoch, peer)
-      // Its worker may have died while it waited; nobody would ever release what it got then.
+      // The session may have ended while it waited. Nobody would release the lock then.
       if (isOver) release()
       else held.set(peer, { epoch, release })
     },

@@ -1,9 +1,9 @@
 /**
- * The second way to meet the retention condition of threshold.md 6.4: check-ups of threshold distinct members of a later epoch, each
- * verified under the public share that this node has on record for it. The only way for a node that left its group.
+ * The second way to meet the retention condition of threshold.md 6.4: check-up signatures of `threshold` distinct members of a later epoch,
+ * each verified under the member's public share in this node's own record. For a node that left its group it is the only way.
  *
- * A check-up need not name its epoch, nor be fresh: the shares of two epochs are values of independent polynomials, so what
- * verifies under S'_j was made with s'_j, which did not exist before that epoch. Who hands it on does not matter.
+ * A check-up need not name its epoch, and need not be fresh. The shares of two epochs are values of independent polynomials, so a signature
+ * that verifies under S'_j was made with s'_j, which did not exist before that epoch. It does not matter who passes it on.
  */
 import { equal } from "../bytes.ts"
 import { verifyCheckup } from "../keys/checkupSign.ts"
@@ -13,16 +13,16 @@ import { nodeIdOf } from "../wire/nodeId.ts"
 import type { GroupPort, TaskPorts } from "./ports.ts"
 import { sayErased } from "./succession.ts"
 
-/** Erases what the epoch of these check-ups supersedes, or keeps everything: one check-up that proves nothing spoils them all. */
+/** Erases the shares that the epoch of these check-ups supersedes. Erases nothing if even one of the check-ups is invalid. */
 export function retireByCheckups(
   { groupId, epochId, checkups }: Extract<ToNode, { kind: "checkups" }>,
   ports: Pick<TaskPorts, "self" | "log"> & { readonly groups: Pick<GroupPort, "list" | "retire"> },
 ): void {
   const epochs = ports.groups.list().filter((group) => group.groupId === groupId)
   const successor = epochs.find((group) => equal(group.epochId, epochId))
-  // Without its certificate the epoch is only somebody's word; WaaS says succession and check-ups again at each connection.
+  // An epoch without a certificate is not proven. WaaS sends succession and check-ups again at each connection.
   if (successor?.certificate === undefined) return
-  // They are handed to everybody who may need them, and again and again: verified only where they would change something.
+  // WaaS sends them repeatedly to every node that may need them, so verify them only if they would change something.
   if (!epochs.some((old) => isKept(old) && outranks(successor, old))) return
   const problem = problemOf(successor, checkups)
   if (problem !== undefined) {
@@ -34,7 +34,7 @@ export function retireByCheckups(
   sayErased(ports.groups.retire(groupId, epochId), ports)
 }
 
-/** A share that signs no more, or that was promised to an attempt nobody has certified: what outranks it ends both. */
+/** True if this node may still hold a share of an epoch that does not sign: superseded, or prepared and never certified. */
 const isKept = ({ status }: GroupPublic): boolean => status === "SUPERSEDED" || status === "PREPARED"
 
 function problemOf(epoch: GroupPublic, checkups: readonly MemberCheckup[]): string | undefined {

@@ -1,11 +1,11 @@
 /**
- * Windows, limits and deadlines of the rules mean nothing by a clock that is wrong: then nothing is approved, and nothing that
- * was approved begins. What has begun goes on; its deadline is the earlier of two.
+ * While the clock is wrong, time windows, limits and deadlines mean nothing. So nothing is approved then, and no approved task begins. An
+ * attempt that has begun goes on; it has its own time limit besides the deadline.
  */
 import { type Refusal, refuse } from "./plan.ts"
 import type { TaskPorts } from "./ports.ts"
 
-/** E-TSK-045 while the clocks disagree. */
+/** E-TSK-045 while this clock and that of WaaS disagree; otherwise undefined. */
 export function clockRefusal({ clockOff }: Pick<TaskPorts, "clockOff">): Refusal | undefined {
   const off = clockOff()
   return off === undefined ? undefined : refuse("E-TSK-045", off)

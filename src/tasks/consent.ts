@@ -1,6 +1,6 @@
 /**
- * Whether people agree with one task: waits for their words where the rules ask for them, tells WaaS what is missing, and hears a
- * rejection for as long as nothing was signed. Which words are needed is the rules' to say, which count is words.ts's.
+ * The consent of people to one task: waits for their words if the rules ask for them, tells WaaS which are missing, and accepts a rejection
+ * until something was signed. The rules decide which words are needed; words.ts decides which count.
  */
 import { equal, toHex } from "../bytes.ts"
 import type { GroupPublic } from "../keys/group.ts"
@@ -28,7 +28,7 @@ export class Consent {
   #awaited: readonly Awaited[] = []
   #missing = ""
 
-  /** `onVeto` is called when a member of a group that had to approve rejects the task after its approval. */
+  /** `onVeto` is called when a member of a group whose approval was required rejects the task after its approval. */
   constructor(task: Task, digest: string, ports: TaskPorts, onVeto: (reason: string) => void) {
     this.#task = task
     this.#digest = digest
@@ -36,7 +36,7 @@ export class Consent {
     this.#onVeto = onVeto
   }
 
-  /** Fixes what a word must be about. Words that came before are lost: WaaS says them again when it hears what is missing. */
+  /** Fixes the subject that a word must be about. Earlier words are dropped; WaaS sends them again when it hears what is missing. */
   begin(group: GroupPublic | undefined, intents: Intents): void {
     const ports = this.#ports
     this.#group = group
@@ -46,7 +46,7 @@ export class Consent {
     this.#words = new TaskWords(subject, () => ports.intents.names.people, ports.now())
   }
 
-  /** A word that WaaS brought. */
+  /** Takes a signed word that WaaS sent. A word that does not count is only logged. */
   take(signed: Uint8Array): void {
     const { log, now } = this.#ports
     const task = this.#task.task_id
@@ -71,17 +71,17 @@ export class Consent {
     if (!stop.aborted) this.#awaited = []
   }
 
-  /** For changed rules, or a WaaS that may have missed what is awaited: the rules are asked again, and WaaS is told again. */
+  /** If the task waits for people: asks the rules again and tells WaaS again. For changed rules, or a WaaS that missed what is awaited. */
   reconsider(): void {
     if (this.#awaited.length > 0) this.#news.put(true)
   }
 
-  /** The rules wait for nobody any more. */
+  /** Call when the rules do not wait for anybody any more. */
   settled(): void {
     this.#say("")
   }
 
-  /** In the log, at the status port and to event servers; the same is said once. */
+  /** Reports what is missing in the log, at the status port and to event servers; the same text only once. */
   #say(missing: string): void {
     if (missing === this.#missing) return
     this.#missing = missing
@@ -92,31 +92,32 @@ export class Consent {
     journal.waits(task, missing, eventsOfWaiting(this.#ports, this.#task, this.#intents, missing))
   }
 
-  /** WaaS answers with the words that it has. */
+  /** Tells WaaS what is awaited. It answers with the words that it has. */
   #tell(): void {
     const awaited = this.#awaited
     const epoch = this.#current()?.subject.epoch
     this.#ports.send({ kind: "awaits", taskId: this.#task.task_id, digest: this.#digest, epoch, awaited })
   }
 
-  /** Why the deadline ended the task, if it still waited for people; undefined if it did not. */
+  /** E-APR-001 for a task that its deadline ended while it waited for people; undefined if it did not wait. */
   late(): Refusal | undefined {
     if (this.#awaited.length === 0) return undefined
     return refuse("E-APR-001", { missing: this.#awaited.map(awaitedWords).join(", ") })
   }
 
+  /** The words that count now. */
   standing() {
     return this.#current()?.standing(this.#ports.now()) ?? []
   }
 
-  /** The decision over the words that count at this moment, with the words that it consumes. Called in the transaction that writes it. */
+  /** Evaluates with the words that count now, and adds the words that the decision consumes. Call it in the transaction that records it. */
   decide(isSpent: IsSpent, evaluate: (presented: Presented) => Decision): Decision {
     const words = this.#current()?.standing(this.#ports.now(), isSpent) ?? []
     const decision = evaluate(presentedBy(words))
     return words.length === 0 ? decision : { ...decision, words: words.map(spentWord) }
   }
 
-  /** The words that the verdict consumed, verified again, and the words that count besides. */
+  /** The words that the verdict consumed, verified again, together with the words that count now. */
   presented(): Presented {
     const words = this.#current()
     if (words === undefined) return NOBODY
@@ -124,7 +125,7 @@ export class Consent {
     return presentedBy([...words.recall(consumed), ...this.standing()])
   }
 
-  /** A word names the epoch of the share that signs, so no word counts any more once the group has another epoch. */
+  /** The words for the group's current epoch. A word names the epoch, so a new epoch begins without words. */
   #current(): TaskWords | undefined {
     const now = this.#group && this.#ports.groups.active(this.#group.groupId)
     const isSame = now === undefined || (this.#group !== undefined && equal(now.epochId, this.#group.epochId))

@@ -1,6 +1,6 @@
 /**
- * Debits under the names that counters have today. Limits of `per = "group"` once counted by the group's id; journals still
- * hold such debits, and the task beside each says which key it was for.
+ * Translates debits of earlier releases to the counter names of this one. Limits with `per = "group"` once counted by group id. Journals
+ * still hold such debits; the task in the same record shows which key a debit was for.
  */
 import type { Bytes } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
@@ -11,7 +11,7 @@ import { rootKeyOf } from "./policyRequest.ts"
 
 const BY_GROUP_ID = "sign/group/"
 
-/** What the approval of the task in `document` debited. */
+/** The debits of the task in `document`, under current counter names. */
 export function currentDebits(debits: readonly Debit[], document: Bytes): readonly Debit[] {
   if (!debits.some(isOld)) return debits
   const counter = counterOf(document)

@@ -1,4 +1,4 @@
-/** The two mechanisms of risk control together: the embedded rules first, then every callback server, and both must approve. */
+/** Combines the two mechanisms of risk control: first the embedded rules, then every callback server. Both must approve. */
 import type { Problem as IntentProblem } from "../intent/reading.ts"
 import type { Decision, IsSpent, Usage } from "../policy/decision.ts"
 import type { Verdict } from "../policy/verdict.ts"
@@ -11,8 +11,8 @@ import type { TaskPorts } from "./ports.ts"
 import { presentedBy } from "./words.ts"
 
 /**
- * The embedded rules; then people, where the rules wait for their words; then the callback servers, if the rules approve. Their
- * refusal otherwise. Without `consent` nobody is waited for: E-APR-004.
+ * Asks the embedded rules, then people if the rules wait for their words, then the callback servers if the rules approve. Returns the first
+ * refusal. Without `consent` it does not wait for people: E-APR-004.
  */
 export async function askEverybody(
   task: Task,
@@ -37,12 +37,12 @@ interface AskedTask {
   readonly task: Task
   readonly plan: Plan | LonePlan
   readonly read: Intents | IntentProblem
-  /** What everybody said. */
+  /** The answer of askEverybody. */
   readonly asked: Verdict
   readonly consent: Consent
 }
 
-/** What is recorded: the rules once more, since callback servers and people may have taken minutes. Throws E-TSK-045. */
+/** The decision to record. Asks the rules again, because callback servers and people may have taken minutes. Throws E-TSK-045. */
 export function decideAnew(
   { task, plan, read, asked, consent }: AskedTask,
   ports: TaskPorts,
@@ -58,7 +58,7 @@ export function decideAnew(
   return withIntents(both(decision, asked), read)
 }
 
-/** Approves only what both mechanisms approve; every rule's outcome is kept. */
+/** Approves only if both mechanisms approve; keeps the outcome of every rule. */
 function both(embedded: Decision, callbacks: Verdict): Decision {
   if (embedded.verdict.action !== "approve") return embedded
   const rules = callbacks === embedded.verdict ? callbacks.rules : [...embedded.verdict.rules, ...callbacks.rules]

@@ -1,12 +1,12 @@
-/** Envelopes that came for an attempt before it had begun here: kept within bounds, and handed over once. */
+/** Keeps, within bounds, the envelopes that arrive for an attempt before it begins on this node. */
 import type { Bytes } from "../bytes.ts"
 import type { PartyId } from "../keys/party.ts"
 
-/** More than 32 participants send in a round, with room for replays. */
+/** More envelopes than 32 participants send in one round, with room for repetitions. */
 const MOST = 128
-/** Of one sender: the first round, with room for replays. One that sends more takes nobody's place. */
+/** The most envelopes of one sender: its first round, with room for repetitions. So no sender can use up another's place. */
 const MOST_OF_SENDER = 8
-/** 31 peers with the first round of a batch of 32 ECDSA signatures, the most there is. */
+/** Enough for the largest case: 31 peers with the first round of a batch of 32 ECDSA signatures. */
 const MOST_BYTES = 2 * 1024 * 1024
 
 interface EarlyEnvelope {
@@ -19,7 +19,7 @@ export class EarlyEnvelopes {
   #bytes = 0
   #senders = new Map<PartyId, number>()
 
-  /** What does not fit is dropped: its session will time out, and begin again. */
+  /** Keeps an envelope, or drops it if there is no room: then the session times out, and WaaS starts another attempt. */
   keep(sender: PartyId, envelope: Bytes): void {
     const ofSender = this.#senders.get(sender) ?? 0
     if (ofSender >= MOST_OF_SENDER) return
@@ -29,6 +29,7 @@ export class EarlyEnvelopes {
     this.#bytes += envelope.length
   }
 
+  /** Returns the kept envelopes and forgets them. */
   take(): readonly EarlyEnvelope[] {
     const taken = this.#kept
     this.#kept = []

@@ -1,4 +1,4 @@
-/** What is said of how tasks and their attempts end: to WaaS, to events, to the log. */
+/** How the ends of tasks and attempts are reported to WaaS, to event servers and in the log. */
 import { CosignerError } from "../errors.ts"
 import type { Ending } from "../mpc/session.ts"
 import type { Report } from "../wire/frames.ts"
@@ -13,13 +13,13 @@ const STATUS: Readonly<Record<Unsigned["state"], TaskStatus>> = { rejected: 160,
 
 export const statusOf = (state: Unsigned["state"]): TaskStatus => STATUS[state]
 
-/** An end without a result. Once a share of a signature has left, it must not read as if nothing had been signed. */
+/** An end without a result. If a signature share has left, it becomes E-TSK-031, because a signature may exist. */
 export function unlessSigned(record: TaskRecord, end: Unsigned): Unsigned {
   if (record.state !== "emitted") return end
   return { state: end.state, ...refuse("E-TSK-031", { why: `${end.code} ${end.reason}` }) }
 }
 
-/** The report of a task that an earlier run of this node left in mid-attempt; undefined for any other. */
+/** The report of a task whose attempt an earlier run of this node left unfinished; undefined for any other task. */
 export function resumed(record: TaskRecord): Report | undefined {
   const { state, attempt } = record
   if (state !== "running" && state !== "emitted") return undefined
@@ -27,7 +27,7 @@ export function resumed(record: TaskRecord): Report | undefined {
   return attemptEnded(record, state === "emitted" ? refuse("E-TSK-031", { why: why.reason }) : why)
 }
 
-/** One line per task; the words of the first are what scripts look for. */
+/** Logs the end of a task in one line. Scripts match the words of the first line: do not change them. */
 export function tellEnd(record: TaskRecord, ports: Pick<TaskPorts, "log">): void {
   const session = `${record.taskId}:${record.attempt}`
   if (record.state === "completed") ports.log.info(`${record.type} task completed in session ${session}`, {})
@@ -37,7 +37,7 @@ export function tellEnd(record: TaskRecord, ports: Pick<TaskPorts, "log">): void
 export const late = ({ deadline_ms: deadlineMs }: Pick<Task, "deadline_ms">): Refusal =>
   refuse("E-TSK-004", { deadlineMs })
 
-/** The store has no record of the task and takes none: not now, which is not no. */
+/** Puts off a task that the store has no record of and cannot record now. WaaS may ask again. */
 export function tellLater(
   { task_id: taskId, type }: Task,
   digest: string,
@@ -49,7 +49,7 @@ export function tellLater(
   send({ kind: "later", taskId, digest, type, ...why })
 }
 
-/** Why an attempt ended without a result, and another may come. */
+/** Why an attempt ended without a result. Another attempt may follow. */
 export function whyNot(ending: Exclude<Ending, { kind: "done" }>, attempt: number): Refusal {
   const because = (reason: string): Refusal => refuse("E-TSK-014", { attempt, reason })
   switch (ending.kind) {
@@ -67,8 +67,8 @@ export function whyNot(ending: Exclude<Ending, { kind: "done" }>, attempt: numbe
 }
 
 /**
- * The disk or the file failed, which may pass; everything else that is thrown has another cause. A session id that was used before is
- * none: the next attempt has another one.
+ * True if the disk or the file failed, which may pass. E-STO-024 (a session id that was used before) does not count: the store works, and
+ * the next attempt has another id.
  */
 export const isStoreFault = (error: unknown): error is CosignerError =>
   error instanceof CosignerError &&
@@ -76,6 +76,6 @@ export const isStoreFault = (error: unknown): error is CosignerError =>
   error.code.startsWith("E-STO-") &&
   error.code !== "E-STO-024"
 
-/** What it means for a task: not now, which is not no. */
+/** The refusal E-TSK-048 for a failure of the store: the task is put off, not rejected. */
 export const storeFault = (error: unknown): Refusal =>
   refuse("E-TSK-048", { why: error instanceof CosignerError ? `${error.code} ${error.message}` : "its store failed" })

@@ -1,6 +1,6 @@
 /**
- * The execution of every task, top to bottom: check, rules, callback servers, approve, attempts, finish. What differs by type is
- * in its Plan (kinds.ts). Claiming is runner.ts's; here a task is in the journal already.
+ * The execution of a task from top to bottom: check, rules, people, callback servers, approval, attempts, end. What differs by task type is
+ * in its Plan (kinds.ts). runner.ts has claimed the task before, so it is in the journal.
  */
 import type { Bytes } from "../bytes.ts"
 import { CosignerError, codeField, errorText } from "../errors.ts"
@@ -45,7 +45,7 @@ interface Running {
 
 export class TaskExecution {
   readonly task: Task
-  /** Resolves when there is nothing left to do for the task in this process. Never rejects. */
+  /** Resolves when nothing is left to do for the task in this process. Never rejects. */
   readonly over: Promise<void>
   readonly #claimed: TaskRecord
   readonly #answered: Verdict | undefined
@@ -56,21 +56,21 @@ export class TaskExecution {
   readonly #cancelled = new AbortController()
   readonly #suspended = new AbortController()
   readonly #alarm: Alarm
-  /** Fires with the deadline, a cancel, or the end of the process. */
+  /** Fires at the deadline, on a cancel or veto, and when the node stops. */
   readonly #stop: AbortSignal
   readonly #early = new EarlyEnvelopes()
   readonly #consent: Consent
   readonly #postponement: Postponement
   #vetoed: string | undefined
-  /** The highest attempt that was asked for, and the one begun last. */
+  /** The highest attempt that WaaS asked for, and the attempt begun last. */
   #asked: number
   #begunLast: number
   #running: Running | undefined
-  /** What the payloads of the task do, once they are read. */
+  /** The intents of the task's payloads; empty until they are read. */
   #intents: Intents = NO_INTENTS
   readonly #end: TaskEnd
 
-  /** Begins at once. `answered`: what the callback servers said, where they were asked before the claim (admissionDecision.ts). */
+  /** Begins at once. `answered` is the verdict if the task was decided before its claim (admissionDecision.ts). */
   constructor(
     task: Task,
     claimed: TaskRecord,
@@ -100,7 +100,7 @@ export class TaskExecution {
       .finally(() => this.#alarm[Symbol.dispose]())
   }
 
-  // ---- what the outside says ---------------------------------------------------------------------------------------
+  // ---- calls from outside ------------------------------------------------------------------------------------------
 
   start(number: number, terms: StartTerms | undefined): void {
     if (this.#running !== undefined && number <= this.#running.number) {
@@ -109,7 +109,7 @@ export class TaskExecution {
     }
     this.#asked = Math.max(this.#asked, number)
     this.#commands.put({ kind: "start", attempt: number, terms })
-    // A higher attempt ends the one that runs; the loop then takes the command up.
+    // A higher attempt ends the running one. Then the loop takes this command.
     this.#running?.attempt.session.cancel("cancelled")
   }
 
@@ -122,15 +122,16 @@ export class TaskExecution {
     const sender = senderOf(envelope)
     if (sender === undefined) return
     this.#running?.inbox.deliver(sender, envelope)
-    // A peer that began the attempt earlier does not repeat its messages. The attempt drops those that are not of its session.
+    // A peer that began the next attempt earlier does not repeat its messages. The attempt drops envelopes of other sessions.
     if (this.#asked > this.#begunLast) this.#early.keep(sender, envelope)
   }
 
-  /** Of a person, as WaaS brought it. */
+  /** Takes a person's signed word that WaaS sent. */
   word(signed: Uint8Array): void {
     this.#consent.take(signed)
   }
 
+  /** Asks again what the task waits for: people, or a decision that was put off. */
   reconsider(): void {
     this.#consent.reconsider()
     this.#postponement.reconsider()
@@ -140,19 +141,19 @@ export class TaskExecution {
     this.#cancelled.abort(reason)
   }
 
-  /** Stops without an ending: the node stops, and the task goes on after the next start. */
+  /** Stops without an end, because the node stops. The task goes on after the next start. */
   suspend(): void {
     this.#suspended.abort()
   }
 
-  /** A peer was banned: a running attempt of this epoch with it ends at once. */
+  /** Ends a running ECDSA attempt with a peer that was just banned. */
   banned(groupId: string, peer: PartyId): void {
     const plan = this.#running?.plan
     const isWithIt = plan?.group?.groupId === groupId && plan.ecdsa && plan.participants.includes(peer)
     if (isWithIt) this.#running?.attempt.session.cancel("cancelled")
   }
 
-  /** A freeze began: an attempt that it is about ends at once. */
+  /** Ends a running attempt that a freeze, or a doubt of the audit log, holds now. */
   frozen(): void {
     if (releaseRefusal(this.task, this.#ports) !== undefined) this.#running?.attempt.session.cancel("cancelled")
   }
@@ -166,7 +167,7 @@ export class TaskExecution {
     if (isRefusal(plan)) return this.#end.fail(plan)
     if (this.#isStopped()) return this.#finishStopped()
     const reading = intentsFor(this.task, plan, this.#ports)
-    // Most tasks have no payload, and go on in the same turn.
+    // Most tasks have no payload, and continue in the same turn of the event loop.
     const read = reading instanceof Promise ? await reading : reading
     if (!isUnread(read)) {
       this.#intents = read
@@ -191,7 +192,7 @@ export class TaskExecution {
     await this.#attempts(record)
   }
 
-  /** Throws E-TSK-045. */
+  /** Asks everybody and records the decision. Throws E-TSK-045, and what the store throws. */
   async #decide(plan: Plan | LonePlan, read: Intents | IntentProblem): Promise<TaskRecord> {
     const { journal, now } = this.#ports
     const asked = isUnread(read)
@@ -209,7 +210,7 @@ export class TaskExecution {
     )
   }
 
-  /** Runs attempts as WaaS starts them, until one ends the task. */
+  /** Runs the attempts that WaaS starts, until the task has ended. */
   async #attempts(approved: TaskRecord): Promise<void> {
     let record = approved
     for (;;) {
@@ -219,14 +220,14 @@ export class TaskExecution {
         if (await this.#obey(command, record)) return
         record = this.#ports.journal.get(this.task.task_id) ?? record
       } catch (error) {
-        // Nothing left before it was on the disk, so the task goes on from what is on the disk.
+        // Nothing was sent before it was durable, so the task continues from what is durable.
         if (!isStoreFault(error) || this.#end.isKnown) throw error
         await this.#putOff(command, record, error)
       }
     }
   }
 
-  /** Whether the task is over. */
+  /** Carries out a command. Returns true if the task is over. */
   async #obey(command: TaskCommand, record: TaskRecord): Promise<boolean> {
     if (command.kind === "certificate") {
       const outcome = certified(this.task, command.acks, this.#ports) ?? madeOutcome(this.task, this.#ports)
@@ -244,7 +245,10 @@ export class TaskExecution {
     return false
   }
 
-  /** The store failed. A start is answered, so that WaaS may begin another attempt with other nodes; a certificate is tried again here. */
+  /**
+   * After a failure of the store: answers a start, so that WaaS can begin another attempt with other nodes; tries a certificate again
+   * later.
+   */
   async #putOff(command: TaskCommand, record: TaskRecord, error: CosignerError): Promise<void> {
     const why = storeFault(error)
     this.#ports.log.warn("a step of a task was put off", { task: this.task.task_id, ...why })
@@ -253,12 +257,12 @@ export class TaskExecution {
     this.#commands.put(command)
   }
 
-  /** Whether the task is over. */
+  /** Runs one attempt. Returns true if the task is over. */
   async #attempt(number: number, terms: StartTerms | undefined): Promise<boolean> {
     const task = amongSigners(this.task, terms)
-    const plan = planOfSigners(task, this.#ports) // anew: a ban or a new epoch may have come since the approval
+    const plan = planOfSigners(task, this.#ports) // planned again: there may be a ban or a new epoch since the approval
     if (isRefusal(plan)) {
-      // WaaS may begin it with other signers, unless none would do.
+      // WaaS can start another attempt with other signers, unless the task itself names the signers or no choice can work.
       const isOver = terms?.signers === undefined || isLeftBehind(task, this.#ports)
       if (isOver) await this.#end.fail(plan)
       else this.#ports.send({ ...attemptEnded(this.#record(), plan), attempt: number })
@@ -269,7 +273,7 @@ export class TaskExecution {
     const presented = this.#consent.presented()
     const start: AttemptStart = { attempt: number, terms, intents: this.#intents, presented }
     const attempt = beginAttempt(task, start, plan, this.#ports, this.#locks, {
-      // After the durable row: if the node dies before it, the attempt was not begun, and WaaS must not believe that it was.
+      // Reported only after the session row is durable: if the node dies before, WaaS must not believe that the attempt began.
       begun: () => this.#ports.send({ ...reportOf(this.#record()), status: 140, attempt: number }),
       ban: this.#onBan,
     })
@@ -284,7 +288,9 @@ export class TaskExecution {
     return this.#settle(ended, number, plan)
   }
 
-  /** Whether the task is over. It has no session to be refused at, so the rules are asked here once more. */
+  /**
+   * Carries out a task without a session. There is no session start that asks the rules again, so they are asked here. True if it is over.
+   */
   async #alone(number: number, plan: LonePlan): Promise<boolean> {
     const { risk, journal, now } = this.#ports
     const presented = this.#consent.presented()
@@ -299,7 +305,7 @@ export class TaskExecution {
     return true
   }
 
-  /** The ending of an attempt, which its own deadline and whatever stops the task bring about. */
+  /** Waits for the end of an attempt; the time limit of an attempt and #stop cancel its session. */
   async #ended({ session, ended }: Attempt, plan: Plan): Promise<EndedAttempt> {
     const { limits, now, alarm } = this.#ports
     const limit = plan.kind === "sign" ? limits.signSessionMs : limits.setupSessionMs
@@ -309,14 +315,14 @@ export class TaskExecution {
     return await ended
   }
 
-  /** Whether the task is over. */
+  /** Records or reports how an attempt ended. Returns true if the task is over. */
   async #settle(ended: EndedAttempt, number: number, plan: Plan): Promise<boolean> {
     const { ending, refused, closing } = ended
     this.#end.leaveOpen(ended.unclosed)
     if (ending.kind === "done") {
       const { result } = ending
       await this.#end.complete(() => plan.outcome(result), closing)
-      // This node contributed to a signature of this epoch, so shares of earlier epochs are not needed any more (threshold.md 6.4).
+      // A signature of this epoch exists, so shares of earlier epochs are not needed any more (threshold.md 6.4).
       if (plan.kind === "sign" && plan.group !== undefined) retireBefore(plan.group, this.#ports)
       return true
     }
@@ -332,19 +338,19 @@ export class TaskExecution {
     }
     const why = refused ?? releaseRefusal(this.task, this.#ports) ?? whyNot(ending, number)
     if (ending.kind === "flooded") this.#ports.log.error("attempt ended", { task: this.task.task_id, ...why })
-    // An attempt that was not begun is reported too: WaaS hears nothing else of its end.
+    // Also reports an attempt that was never begun, because WaaS hears nothing else about it.
     this.#ports.send({ ...attemptEnded(this.#record(), why), attempt: number })
     return false
   }
 
   // ---- endings -----------------------------------------------------------------------------------------------------
 
-  /** Looks at the clock as well: after a sleep of the machine the alarm may be late, and an approval must not outlive its deadline. */
+  /** Also reads the clock: after the machine slept the alarm may be late, and an approval must not outlive its deadline. */
   #isStopped(): boolean {
     return this.#stop.aborted || this.#ports.now() >= this.task.deadline_ms
   }
 
-  /** The ending that a fired stop asks for; none when the node merely goes down. */
+  /** Records the end that the stop asks for. Records none if the node itself stops. */
   async #finishStopped(): Promise<void> {
     if (this.#suspended.signal.aborted) return
     if (this.#vetoed !== undefined) return this.#end.fail(refuse("E-APR-002", { reason: this.#vetoed }))
@@ -353,7 +359,7 @@ export class TaskExecution {
     await this.#end.as(() => ({ state: "cancelled", ...refuse("E-TSK-005", { reason }) }))
   }
 
-  /** A defect ends the task. A fault of the store gives back a claim that is not on the disk, so that WaaS may ask other nodes. */
+  /** Ends the task after an unexpected error. If the store failed before the claim was durable, gives the claim back and tells WaaS. */
   async #broken(error: unknown): Promise<void> {
     const { log, journal } = this.#ports
     log.error("task stopped", { task: this.task.task_id, ...codeField(error), error: errorText(error) })

@@ -1,24 +1,24 @@
 /**
- * What a freeze is, and what it keeps from happening: while a node or a group is frozen nothing is approved, nothing begins, and
- * no message of a session leaves but its abort. That a freeze is kept, and when it ends, is the store's (store/freezes.ts).
+ * Defines a freeze and its effect: while a node or a group is frozen, nothing is approved, nothing begins, and no message of a session
+ * leaves except its abort. store/freezes.ts stores freezes and ends them.
  */
 import { CosignerError } from "../errors.ts"
 import type { Task } from "../wire/task.ts"
 import { type Refusal, refusalOf } from "./plan.ts"
 
 export interface Freeze {
-  /** Empty: the whole node, key generation included. */
+  /** Empty for the whole node, key generation included. */
   readonly groupId: string
   readonly sinceMs: number
-  /** Undefined: until somebody lifts it. */
+  /** Undefined if only a lifting ends it. */
   readonly end: WaitEnd | undefined
-  /** For people; told to nobody but this host. */
+  /** For people on this host; told to nobody else. */
   readonly reason: string
-  /** Who froze: `host`, or the name of an approver. */
+  /** Who froze it: `host`, or the name of an approver. */
   readonly by: string
 }
 
-/** The end of a wait that no clock can shorten: both must have come. */
+/** The end of a wait by two clocks. Both must have passed, so a jump of one cannot shorten the wait. */
 export interface WaitEnd {
   /** Wall clock, ms since 1970. */
   readonly atMs: number
@@ -30,11 +30,11 @@ export const hasEnded = ({ atMs, servedMs }: WaitEnd, nowMs: number, served: num
   nowMs >= atMs && served >= servedMs
 
 export interface FreezePort {
-  /** The freeze that one of these groups is under, the node's own first; undefined: none. */
+  /** A freeze of the node or of one of these groups, the node's own first; undefined if there is none. */
   over(groupIds: readonly string[]): Freeze | undefined
 }
 
-/** The groups that a task would use the key of, or make. */
+/** The groups whose key a task would use or make. */
 export function groupsOf(task: Task): readonly string[] {
   switch (task.type) {
     case "KeyGen":
@@ -47,7 +47,7 @@ export function groupsOf(task: Task): readonly string[] {
   }
 }
 
-/** E-FRZ-001, in words that WaaS may have: who froze, and why, are this host's. */
+/** E-FRZ-001 in words that WaaS may read: without who froze, and why. */
 export const frozenError = ({ groupId, end }: Freeze): CosignerError =>
   new CosignerError("E-FRZ-001", { groupId, untilMs: end?.atMs })
 

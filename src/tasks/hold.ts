@@ -1,4 +1,7 @@
-/** What keeps a node from approving and beginning a task just now, without a word against it: a freeze, a log that went back, or a clock that is wrong. */
+/**
+ * What keeps a node from approving and beginning a task for now, for reasons outside the task: a freeze, evidence that the audit log went
+ * back, or a wrong clock.
+ */
 import { CosignerError } from "../errors.ts"
 import type { Decision } from "../policy/decision.ts"
 import type { Task } from "../wire/task.ts"
@@ -9,20 +12,21 @@ import type { TaskPorts } from "./ports.ts"
 
 type HoldPorts = Pick<TaskPorts, "freezes" | "logDoubt" | "clockOff">
 
+/** Why nothing may be approved or begun now; undefined if nothing holds it. */
 export const holdRefusal = (task: Task, ports: HoldPorts): Refusal | undefined =>
   releaseRefusal(task, ports) ?? clockRefusal(ports)
 
-/** What also keeps a message that is made already from leaving. */
+/** The part of it that also keeps a finished message from leaving: a freeze or a log in doubt, but not a wrong clock. */
 export const releaseRefusal = (task: Task, ports: Omit<HoldPorts, "clockOff">): Refusal | undefined =>
   freezeRefusal(task, ports) ?? doubtRefusal(ports)
 
-/** E-AUD-008 while a peer has a checkpoint of this node's log that contradicts it: the node may be an older copy of itself. */
+/** E-AUD-008 while a peer holds a checkpoint that contradicts this node's log: this node may be an older copy of itself. */
 function doubtRefusal({ logDoubt }: Pick<TaskPorts, "logDoubt">): Refusal | undefined {
   const doubt = logDoubt()
   return doubt && refuse("E-AUD-008", { from: doubt.from })
 }
 
-/** What speaks against the task, as a decision. Throws E-TSK-045 while the clock is wrong, which is no word against it. */
+/** The rejection by a freeze or a log in doubt, as a decision. Throws E-TSK-045 while the clock is wrong, which puts the task off. */
 export function holdDecision(task: Task, ports: HoldPorts): Decision | undefined {
   const refusal = releaseRefusal(task, ports)
   if (refusal !== undefined) return { verdict: { action: "reject", ...refusal, rules: [] }, debits: [] }

@@ -1,9 +1,9 @@
 /**
- * What the payloads of a task will do, as this node reads them: from the task's document to readings, each held against the
- * messages that name it. The outcome is all of it or a refusal with its code; who may do that is the rules' to say.
+ * What the payloads of a task will do, as this node reads them: turns the task's document into readings, each checked against the messages
+ * that belong to it. The result is all readings, or one problem with its code. Rules decide whether what was read is allowed.
  *
- * A payload stands in the task (version 2), or the message itself is one: EdDSA signs the message, and on a Solana path that is a
- * transaction; or the vendor's records have it (formats.md 11). What else a task states is compared, and never a source.
+ * A payload comes from one of three places: the task's `payloads` (version 2); the message itself, because EdDSA signs the message and on a
+ * Solana path that is a transaction; or the vendor's records (formats.md 11). Everything else that a task states is only compared.
  */
 import { type Bytes, fromHex, toHex } from "../bytes.ts"
 import { type CurveName, curveNamed } from "../crypto/curve.ts"
@@ -31,38 +31,38 @@ import { accountsIn } from "./accounts.ts"
 import { isHeavy } from "./readingCost.ts"
 import { contradiction, statedPayload, statedTransaction } from "./stated.ts"
 
-/** One payload, read. */
+/** One payload that was read. */
 interface TaskIntent {
   readonly reading: Reading
   /** H(reading), `0x` hex. */
   readonly hash: string
   /** One line for each effect. */
   readonly text: readonly string[]
-  /** Which messages of the task belong to it. */
+  /** Indices of the task's messages that belong to it. */
   readonly messages: readonly number[]
-  /** What this node knows of the accounts in it, derived; by account in the spelling of the reading. */
+  /** What this node derived about the accounts in it; by account in the spelling of the reading. */
   readonly accounts: ReadonlyMap<string, KnownAccount>
 }
 
-/** Of one task, in the order of its payloads; empty where there is none. */
+/** The intents of one task in the order of its payloads; empty if there are none. */
 export type Intents = readonly TaskIntent[]
 export const NO_INTENTS: Intents = []
 
-/** What of the node's configuration bears on reading. */
+/** The part of the node's configuration that reading depends on. */
 export interface IntentSettings {
-  /** CAIP-2 of the chains that a path signs for. */
+  /** The CAIP-2 ids of the chains that a path signs for. */
   readonly chainsOf: (path: readonly number[]) => readonly string[]
   readonly settings: Settings
   readonly annotations: Annotations
   readonly names: Names
-  /** Reads on another thread what would hold this one too long; absent: everything is read here. */
+  /** Reads large payloads on another thread. If absent, everything is read on this thread. */
   readonly elsewhere?: ReadElsewhere
 }
 
 /** Never rejects. */
 export type ReadElsewhere = (task: KeySignTask, key: IntentKey, names: Names) => Promise<Intents | IntentProblem>
 
-/** What a node's [intent] table says, as its rules have it. */
+/** The settings of a node's [intent] table. */
 export const intentSettingsOf = (names: Names): IntentSettings => ({
   chainsOf: (path) => chainsOf(path, names),
   settings: readerSettings(names.table),
@@ -70,10 +70,10 @@ export const intentSettingsOf = (names: Names): IntentSettings => ({
   names,
 })
 
-/** Without any table. */
+/** The settings of a node without an [intent] table. */
 export const DEFAULT_INTENT_SETTINGS: IntentSettings = intentSettingsOf(NO_NAMES)
 
-/** A key as intents need it: a group of this node's, or what WaaS knows of one. */
+/** The key that a payload is read for: of a group of this node, or of a group that WaaS knows. */
 export interface IntentKey {
   readonly curve: CurveName
   readonly publicKey: Bytes
@@ -82,7 +82,7 @@ export interface IntentKey {
   readonly rootKey: string
 }
 
-/** Of an xpub or cpub. Throws E-KEY-… for what is none. */
+/** The key of an xpub or cpub. Throws E-KEY-004 and -005. */
 export function intentKeyOf(rootKey: string): IntentKey {
   const { curve, publicKey, chainCode } = decodeExtendedPublicKey(rootKey)
   return { curve, publicKey, chainCode, rootKey }
@@ -96,17 +96,17 @@ interface PlacedPayload {
   readonly data: Bytes
   readonly messages: readonly number[]
   /**
-   * Stated: the task's own, in its place or the vendor's, so that a problem of it is a refusal. Implied: a message that may be a
-   * payload; one that cannot be read is a message without a payload, and only rules that demand payloads refuse it.
+   * stated: the task says that this is a payload, in its own place or the vendor's, so a problem with it is a refusal. implied: a message
+   * that may be a payload. If it cannot be read, it is a message without a payload, which only rules that demand payloads refuse.
    */
   readonly source: "stated" | "implied"
 }
 
-/** Whether there is anything to read; most tasks have nothing, and need not wait. */
+/** True if there is anything to read. Most tasks have no payload and need not wait. */
 export const hasPayloads = (task: Task, { chainsOf }: IntentSettings): task is KeySignTask =>
   task.type === "KeySign" && placed(task, chainsOf).length > 0
 
-/** Never rejects. `key` is of this node's own record of the group; the task's word for it was compared before. */
+/** Reads all payloads. Never rejects. `key` comes from this node's own record of the group, with which the task was compared before. */
 export async function readIntents(
   task: KeySignTask,
   key: IntentKey,
@@ -130,7 +130,7 @@ export async function readIntents(
   )
 }
 
-/** Both places filled: the vendor's must say what one of the task's own payloads says. */
+/** If both places are filled: the vendor's transaction must be the same as one of the task's own payloads. Otherwise E-INT-012. */
 async function otherPlace(
   task: KeySignTask,
   intents: Intents,
@@ -143,7 +143,7 @@ async function otherPlace(
   for (const { messages, hash } of intents) {
     const [first] = messages.flatMap((index) => task.messages[index] ?? [])
     const stated = first && statedPayload(raw, settings.chainsOf(parsePath(first.bip32_path)))
-    // On a chain where the vendor's form is not read, there is one place only.
+    // On a chain whose vendor form is not read, only the task's own place counts.
     if (stated === undefined) return undefined
     if (stated.data === undefined) return problem("E-INT-012", at, "it is no hex")
     const reading = await readPlace(task, { ...stated, data: stated.data, messages, source: "stated" }, key, settings)
@@ -179,7 +179,7 @@ function placed(
   { messages, payloads = [], signature_type, extra_info }: KeySignTask,
   chainsOf: IntentSettings["chainsOf"],
 ) {
-  // Byte-identical payloads are one.
+  // Byte-identical payloads count as one.
   const stated = new Map<string, PlacedPayload>()
   for (const [index, { format, data }] of payloads.entries()) {
     const name = `${format} ${data}`
@@ -193,7 +193,7 @@ function placed(
   return [...stated.values(), ...implied]
 }
 
-/** The vendor's place, where the task has none of its own: one transaction for all messages of the task. */
+/** The payload in the vendor's place, used if the task has none of its own: one transaction for all messages of the task. */
 function vendorsPlace(
   info: KeySignTask["extra_info"],
   messages: readonly SignMessage[],
@@ -217,12 +217,12 @@ function impliedBy(
   const isSolana = chainsOf(parsePath(message.bip32_path)).some((chain) => namespaceOf(chain) === "solana")
   if (!isSolana) return []
   const data = bytesOf(message.msg_hash)
-  // Off-chain messages begin with this byte so that no transaction can.
+  // Solana off-chain messages begin with this byte, with which no transaction can begin.
   const format = data[0] === 0xff ? "solana/offchain" : "solana/message"
   return [{ format, data, messages: [index], source: "implied" }]
 }
 
-/** What is wrong with how payloads and messages name each other, before anything is read. */
+/** A problem with how payloads and messages refer to each other: E-INT-010 or -011. Checked before anything is read. */
 function misplaced({ messages }: KeySignTask, places: readonly PlacedPayload[]): IntentProblem | undefined {
   for (const { source, messages: own } of places) {
     if (source === "stated" && own.length === 0) return problem("E-INT-010", "payloads", "no message belongs to it")
@@ -256,7 +256,7 @@ async function readPlace(
   return check(reading, messages.map(claimedBy)) ?? reading
 }
 
-/** What the node itself knows of these messages. A problem where a path has no key. */
+/** What the node itself knows about these messages. E-INT-008 if the group has no key at a path. */
 export function contextOf(
   messages: readonly Pick<SignMessage, "bip32_path" | "input" | "tweak">[],
   signature: Asked["signature"],
@@ -277,7 +277,7 @@ export function contextOf(
   return { curve: key.curve, messages: asked, derive, chains, settings }
 }
 
-/** Public keys of paths that were asked for before: the same accounts come again and again. */
+/** A cache of derived public keys, because the same accounts come again and again. */
 const derived = new DerivationCache()
 
 function childKey({ curve, publicKey, chainCode }: IntentKey, path: readonly number[]): Bytes | undefined {

@@ -22,7 +22,7 @@ export function planKeyGen(task: KeyGenTask, ports: TaskPorts): Plan | Refusal {
   if (early !== undefined) return early
   const members = partiesOf(task.node_ids)
   if (!members.includes(ports.self)) return refuse("E-TSK-008", {})
-  // A certified group has an owner for its id; an uncertified one is an attempt of ours that may be repeated.
+  // The id of a certified group is taken. An uncertified group is an attempt of this node, which may be repeated.
   if (ports.groups.list().some((group) => group.groupId === task.group_id && group.status !== "PREPARED")) {
     return refuse("E-TSK-016", { groupId: task.group_id })
   }
@@ -56,21 +56,21 @@ const termsOf = (task: KeyGenTask, attempt: number): DkgTerms => ({
   createdMs: task.created_ms,
 })
 
-/** The session ids of its first so many attempts, in every suite. */
+/** The session ids of attempts 1 to `attempts`, in every suite. */
 export const keyGenSids = (task: KeyGenTask, attempts: number): readonly Bytes[] =>
   inEverySuite(attempts, (attempt) => termsOf(task, attempt)).map(dkgSid)
 
-/** The terms of attempts 1 to `attempts` in each suite that a start may have said. */
+/** The terms of attempts 1 to `attempts` in every suite that a start may have named. */
 export const inEverySuite = <T extends object>(attempts: number, termsOfAttempt: (attempt: number) => T) =>
   Array.from({ length: attempts }, (_, i) => termsOfAttempt(i + 1)).flatMap((terms) =>
     SET_UP_SUITES.map((suite) => ({ ...terms, ...(suite && { suite }) })),
   )
 
-/** Share ids are derived from node ids, so that everybody can compute everybody's (threshold.md 1.2). */
+/** Adds the share ids, which are derived from the node ids, so every node can compute all of them (threshold.md 1.2). */
 export const withShareIds = (parties: readonly PartyId[]): readonly Member[] =>
   parties.map((party) => ({ party, x: shareIdOf(party) }))
 
-/** As successionOf in keyreshare.ts, of a key generation. */
+/** The public part of a reported outcome of a key generation; like successionOf in keyreshare.ts. */
 export function generationOf(task: KeyGenTask, attempt: number, outcome: GroupOutcome): Generation | undefined {
   const root = decodeRoot(outcome.root_extended_public_key, task.curve)
   const fits =
@@ -79,7 +79,7 @@ export function generationOf(task: KeyGenTask, attempt: number, outcome: GroupOu
   return { ...root, ...publicSharesOf(outcome), terms: termsOf(task, attempt) }
 }
 
-/** What an outcome says of its members, and who acknowledged it; what cannot be read is left out, and so proves nothing. */
+/** The members and acks that an outcome states. An entry that cannot be decoded is left out, so it proves nothing. */
 export function publicSharesOf({ participants, certificate }: GroupOutcome): Pick<Generation, "members" | "acks"> {
   const members = participants.flatMap(({ node_id, share_id, share_public_key }) => {
     const party = parseNodeId(node_id)
@@ -89,7 +89,7 @@ export function publicSharesOf({ participants, certificate }: GroupOutcome): Pic
   return { members, acks: certificate.flatMap((ack) => fromHex(ack) ?? []) }
 }
 
-/** Key and chain code of an extended public key; undefined unless it is a root key of that curve. */
+/** Public key and chain code of an extended public key; undefined unless it is a root key of that curve. */
 export function decodeRoot(
   text: string,
   curveName: CurveName,
@@ -104,12 +104,12 @@ export function decodeRoot(
 }
 
 /**
- * What names the task in session ids: with its deadline, because the journal forgets a task long after that. Should WaaS give
- * the id to another document then, no session id of the first can come again.
+ * The name of the task in session ids. It contains the deadline, because the journal deletes a task long after its deadline. If WaaS gives
+ * the task id to another document then, no session id of the first task can come again.
  */
 export const sessionTaskId = ({ task_id, deadline_ms }: Task): string => `${task_id}@${deadline_ms}`
 
-/** Parties of the node ids of a decoded task, in ascending order. */
+/** The parties of the node ids of a decoded task, in ascending order. */
 export function partiesOf(nodeIds: readonly string[]): readonly PartyId[] {
   const parties = nodeIds.map((id) => {
     const party = parseNodeId(id)
@@ -119,7 +119,7 @@ export function partiesOf(nodeIds: readonly string[]): readonly PartyId[] {
   return parties.sort()
 }
 
-/** The outcome of a set-up: the group as it stands in the store, under its certificate. */
+/** The outcome of a set-up: activates the group under its certificate, durably, and returns its public record. */
 export function epochOutcome(result: SessionResult, ports: TaskPorts): TaskOutcome {
   if (result.kind !== "epoch") throw new TypeError("a set-up ends with an epoch")
   return groupOutcome(ports.groups.activate(result.groupId, result.epochId, result.certificate))

@@ -1,6 +1,6 @@
 /**
- * KeyReshare: the key of a group under new shares, for the same or other nodes (threshold.md 6). A node takes part as a dealer of
- * the old epoch, as a member of the new one, or as both; `extend` makes another group beside the old, `replace` ends it.
+ * KeyReshare: new shares of a group's key, for the same or other nodes (threshold.md 6). A node takes part as a dealer of the old epoch, as
+ * a member of the new one, or as both. Mode `extend` makes another group beside the old one; mode `replace` makes the next epoch of it.
  */
 import { type Bytes, equal } from "../bytes.ts"
 import { type GroupPublic, outranks, rootExtendedPublicKey } from "../keys/group.ts"
@@ -59,10 +59,7 @@ export function planKeyReshare(task: KeyReshareTask, ports: TaskPorts): Plan | R
   }
 }
 
-/**
- * What this node knows to be the group's epoch: of the certified ones that of highest rank, whether or not this node has a
- * share of it.
- */
+/** The group's current epoch as far as this node knows: the certified one of highest rank, whether or not this node has a share of it. */
 function currentEpoch(all: readonly GroupPublic[], groupId: string): GroupPublic | undefined {
   const certified = all.filter((group) => group.groupId === groupId && group.certificate !== undefined)
   return certified.reduce<GroupPublic | undefined>(
@@ -71,7 +68,7 @@ function currentEpoch(all: readonly GroupPublic[], groupId: string): GroupPublic
   )
 }
 
-/** The task against this node's own record of the old group. */
+/** Compares the task with this node's own record of the old group: E-TSK-007, -009 or -024. */
 function contradiction(task: KeyReshareTask, dealers: readonly PartyId[], old: GroupPublic): Refusal | undefined {
   if (rootExtendedPublicKey(old) !== task.root_pub_key || old.curve !== task.curve) {
     return refuse("E-TSK-007", { groupId: old.groupId })
@@ -83,18 +80,18 @@ function contradiction(task: KeyReshareTask, dealers: readonly PartyId[], old: G
   if (stranger !== undefined) {
     return refuse("E-TSK-009", { problem: `${nodeIdOf(stranger)} is not a member of the old group` })
   }
-  // Everybody computes the dealers' share ids from their node ids; a record that says otherwise was not made here.
+  // All nodes compute the dealers' share ids from their node ids. A record with other share ids was made by other software.
   const isForeign = old.members.some(({ party, shareId }) => shareId !== shareIdOf(party))
   return isForeign ? refuse("E-TSK-024", { groupId: old.groupId }) : undefined
 }
 
-/** The rules of threshold.md 6.1 on time; and a new group's id must be new. */
+/** The rules of threshold.md 6.1 about time, and that the id of a new group is not taken: E-TSK-022, -016 or -021. */
 function outOfTurn(task: KeyReshareTask, ports: TaskPorts): Refusal | undefined {
   const early = fromTheFuture(task, ports.now())
   if (early !== undefined) return early
   const epochs = ports.groups.list().filter((group) => group.groupId === task.new_group_id)
   if (task.mode === "extend") {
-    // A certified group has an owner for its id; an uncertified one is an attempt of ours that may be repeated.
+    // The id of a certified group is taken. An uncertified group is an attempt of this node, which may be repeated.
     const taken = epochs.some((group) => group.certificate !== undefined)
     return taken ? refuse("E-TSK-016", { groupId: task.new_group_id }) : undefined
   }
@@ -102,14 +99,14 @@ function outOfTurn(task: KeyReshareTask, ports: TaskPorts): Refusal | undefined 
   return newer && refuse("E-TSK-021", { groupId: task.new_group_id, createdMs: newer.createdMs })
 }
 
-/** Whether an earlier attempt of this very task made the epoch: those do not stand in each other's way. */
+/** True if an earlier attempt of this same task made the epoch. Attempts of one task do not block each other. */
 function isAttemptOf(task: KeyReshareTask, group: GroupPublic, ports: TaskPorts): boolean {
   if (group.createdMs !== task.created_ms) return false
   const attempts = ports.journal.get(task.task_id)?.attempt ?? 0
   return keyReshareSids(task, attempts).some((sid) => equal(sid, group.sid))
 }
 
-/** The session ids of its first so many attempts, in every suite. */
+/** The session ids of attempts 1 to `attempts`, in every suite. */
 export function keyReshareSids(task: KeyReshareTask, attempts: number): readonly Bytes[] {
   const root = decodeRoot(task.root_pub_key, task.curve)
   return root === undefined ? [] : inEverySuite(attempts, (attempt) => termsOf(task, attempt, root)).map(reshareSid)
@@ -130,10 +127,7 @@ const termsOf = (task: KeyReshareTask, attempt: number, root: { readonly publicK
   createdMs: task.created_ms,
 })
 
-/**
- * What a reported outcome of the task says in public, to be proven by its acks; undefined where it cannot be read as an
- * answer to the task.
- */
+/** The public part of a reported outcome, which its acks must still prove; undefined if it is not an answer to the task. */
 export function successionOf(task: KeyReshareTask, attempt: number, outcome: GroupOutcome): Succession | undefined {
   const root = decodeRoot(task.root_pub_key, task.curve)
   const fits =

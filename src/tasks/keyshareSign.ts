@@ -1,7 +1,7 @@
 /**
- * KeyShareSign: this node alone signs a message with its own share of each named group, to show that it still holds them
- * (threshold.md 8, external form). The message is hex; what is signed is SHA-256 of its bytes, which is computed here. No session
- * and no other node is needed.
+ * KeyShareSign: this node alone signs one message for each named group with its own share, to show that it still holds the share
+ * (threshold.md 8, external form). The message is given in hex; this node computes the SHA-256 of its bytes and signs that. Neither a
+ * session nor another node is needed.
  */
 import { type Bytes, fromHex, toHex } from "../bytes.ts"
 import type { Rng } from "../crypto/random.ts"
@@ -15,7 +15,7 @@ import type { KeyShareSignTask } from "../wire/task.ts"
 import { isRefusal, type LonePlan, type Refusal, refuse } from "./plan.ts"
 import type { GroupPort, TaskPorts } from "./ports.ts"
 
-/** What signing with a share needs. */
+/** What is needed to sign with a share. */
 export interface ShareSigner {
   readonly self: PartyId
   readonly groups: Pick<GroupPort, "active" | "open">
@@ -34,7 +34,7 @@ export function messageBytes(message: string): Bytes | undefined {
   return bytes === undefined || bytes.length === 0 || bytes.length > MAX_MESSAGE ? undefined : bytes
 }
 
-/** What the task asks of this node, checked against its own records; no share is opened yet. */
+/** The check-ups that the task asks for, checked against this node's own records. Opens no share. */
 export function planShareSign(task: KeyShareSignTask, signer: ShareSigner): readonly WantedCheckup[] | Refusal {
   if (task.node_id !== nodeIdOf(signer.self)) return refuse("E-TSK-008", {})
   const wanted: WantedCheckup[] = []
@@ -53,7 +53,7 @@ export function planKeyShareSign(task: KeyShareSignTask, ports: TaskPorts): Lone
   return isRefusal(wanted) ? wanted : { kind: "alone", group: undefined, outcome: () => signShares(wanted, ports) }
 }
 
-/** Signs every message with the untweaked share of its group. Throws E-KEY-008 for a share that is not its own. */
+/** Signs every message with the untweaked share of its group. Throws E-KEY-008 if a share does not match its public share. */
 export function signShares(wanted: readonly WantedCheckup[], signer: ShareSigner): TaskOutcome {
   const signatures = wanted.map(({ group, message, bytes }) => ({
     group_id: group.groupId,
@@ -76,7 +76,7 @@ function signWith(group: GroupPublic, message: Bytes, { self, groups, rng }: Sha
   }
 }
 
-/** The node's check of itself: the share opens, belongs to its public share, and signs what verifies. Throws what is wrong. */
+/** Checks this node's own share: it opens, matches its public share, and makes a signature that verifies. Throws otherwise. */
 export function selfCheck(group: GroupPublic, signer: ShareSigner): void {
   const message = signer.rng(32)
   const signature = signWith(group, message, signer)

@@ -34,7 +34,7 @@ export function planKeySign(task: KeySignTask, ports: TaskPorts): Plan | Refusal
   if (signers.length !== group.threshold && !areCandidates) {
     return refuse("E-TSK-009", { problem: `${signers.length} signers where the threshold is ${group.threshold}` })
   }
-  // Of candidates, a start names those that sign, and then each is looked at.
+  // Among candidates the start names the signers, and the plan of that attempt checks each of them.
   const blocked = blockedAmong(group, algorithm, areCandidates ? [] : signers, ports.bans)
   if (blocked !== undefined) return refusalOf(blocked)
   const messages = messagesOf(task, algorithm, ports)
@@ -65,7 +65,7 @@ export function planKeySign(task: KeySignTask, ports: TaskPorts): Plan | Refusal
   }
 }
 
-/** Suite 2: the session's id covers the start, and what was read in each message's payload. */
+/** For suite 2: the session id covers the terms of the start and the intent hash of each message's payload. */
 function sessionOf(terms: StartTerms, messages: readonly MessageToSign[], intents: Intents) {
   const bound = messages.map((message, index): MessageToSign => {
     const intent = intentBytesOf(intents, index)

@@ -1,6 +1,6 @@
 /**
- * What differs by the type of a task: which plan it makes, and which certificate completes it. And what all of them share:
- * nobody takes part who is struck out.
+ * What differs by task type: the plan, and the certificate that completes the task. And a rule for all types: no peer with too many strikes
+ * takes part.
  */
 import { type Bytes, equal } from "../bytes.ts"
 import { outranks, rootExtendedPublicKey } from "../keys/group.ts"
@@ -16,7 +16,7 @@ import { isRefusal, type LonePlan, type Plan, type Refusal, refusalOf } from "./
 import type { TaskPorts } from "./ports.ts"
 import { struckOut } from "./signable.ts"
 
-/** The plan of a task, or why this node does not begin it. */
+/** The plan of a task, or why this node does not take part in it. */
 export function planOf(task: Task, ports: TaskPorts): Plan | LonePlan | Refusal {
   const plan = planByType(task, ports)
   if (isRefusal(plan) || plan.kind === "alone" || plan.areCandidates === true) return plan
@@ -25,7 +25,7 @@ export function planOf(task: Task, ports: TaskPorts): Plan | LonePlan | Refusal 
   return struck === undefined ? plan : refusalOf(struck)
 }
 
-/** What the task's payloads do. At once for the tasks that have none, which are most. */
+/** The intents of the task's payloads. Returns no promise for a task without payloads, as most are. */
 export const intentsFor = (task: Task, plan: Plan | LonePlan, ports: TaskPorts) =>
   plan.group !== undefined && hasPayloads(task, ports.intents)
     ? readIntents(task, intentKeyOf(rootExtendedPublicKey(plan.group)), ports.intents)
@@ -45,8 +45,8 @@ function planByType(task: Task, ports: TaskPorts): Plan | LonePlan | Refusal {
 }
 
 /**
- * What a certified epoch of one of the task's attempts is as an outcome. Where there is one the task is done, whatever came
- * between its certificate and the journal: nobody else may hold that certificate.
+ * The outcome of a task one of whose attempts made a certified epoch; undefined if none did. Such a task is completed, even if a crash came
+ * between the certificate and the journal: perhaps no other node holds that certificate.
  */
 export function madeOutcome(task: Task, ports: TaskPorts): TaskOutcome | undefined {
   if (task.type !== "KeyGen" && task.type !== "KeyReshare") return undefined
@@ -59,13 +59,13 @@ export function madeOutcome(task: Task, ports: TaskPorts): TaskOutcome | undefin
   return first && groupOutcome(others.reduce((best, epoch) => (outranks(epoch, best) ? epoch : best), first))
 }
 
-/** The group of a certificate that this node had promised and lacked the acks of; undefined if the acks prove nothing. */
+/** Activates a prepared group of the task with acks that this node lacked, durably; undefined if the acks prove nothing. */
 export function certified(task: Task, acks: readonly Bytes[], ports: TaskPorts): TaskOutcome | undefined {
   if (task.type !== "KeyGen" && task.type !== "KeyReshare") return undefined
   const groupId = task.type === "KeyGen" ? task.group_id : task.new_group_id
   const ofGroup = ports.groups.list().filter((group) => group.groupId === groupId)
-  // A first key is made once: the acks of an attempt that was given up may come to light long after another one made it.
-  // Epochs of a reshare are of one key, and rank decides between them.
+  // The first key of a group is made once. The acks of an abandoned attempt may appear long after another attempt made the key.
+  // Epochs of a reshare share one key, so rank decides between them.
   if (task.type === "KeyGen" && ofGroup.some((group) => group.status !== "PREPARED")) return undefined
   const epochs = ofGroup.filter((group) => group.certificate === undefined)
   const proven = epochs.find((group) => verifyCertificate(group, acks))

@@ -1,6 +1,6 @@
 /**
- * A share check-up that this node's own operator asks for: no WaaS, no other node. It is a task like any other, so the
- * embedded rules decide, limits count it and the journal keeps it; nobody waits for its outcome.
+ * A share check-up that the node's own operator asks for, without WaaS and without other nodes. It is a task like any other: the embedded
+ * rules decide it, limits count it, and the journal keeps it. Nobody has to acknowledge its outcome.
  */
 import { toHex, utf8 } from "../bytes.ts"
 import type { Rng } from "../crypto/random.ts"
@@ -19,7 +19,7 @@ import type { Finish, GroupPort, OutboxEvent, TaskPort, TaskRecord } from "./por
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
-/** The journal for a caller that waits for each step: durable when it returns. */
+/** The synchronous journal: each step is durable when it returns. */
 interface LocalJournal {
   claim(task: Parameters<TaskPort["claim"]>[0]): void
   approve(...decision: Parameters<TaskPort["approve"]>): TaskRecord
@@ -34,7 +34,7 @@ interface LocalSigner {
   readonly freezes: FreezePort
   readonly policy: RulesInForce
   readonly rng: Rng
-  /** Unique; the task is filed under it. */
+  /** A unique id; the journal keeps the task under it. */
   readonly taskId: string
   readonly nowMs: number
 }
@@ -53,7 +53,7 @@ export interface ShareSignature {
 
 type Encoding = "hex" | "utf-8"
 
-/** A message as it was given: hex behind 0x, and any other text as its UTF-8. Throws E-BAK-022 beyond 1 to 4096 bytes. */
+/** Reads a message: hex after 0x, any other text as UTF-8. Throws E-BAK-022 unless it is 1 to 4096 bytes. */
 function readMessage(given: string): { readonly hex: string; readonly encoding: Encoding } {
   const encoding = /^0x/i.test(given) ? "hex" : "utf-8"
   const hex = encoding === "hex" ? given : `0x${toHex(utf8(given))}`
@@ -64,8 +64,9 @@ function readMessage(given: string): { readonly hex: string; readonly encoding: 
 }
 
 /**
- * Signs `message` with the share of that group's active epoch; journalled before it is returned.
- * Throws E-BAK-022 for a message that cannot be signed, E-CLI-011 and E-BAK-014 for a group that cannot be meant, E-BAK-023 for what the rules or the records refuse.
+ * Signs `message` with the share of that group's active epoch; the journal has the outcome before it is returned. Throws E-BAK-022 for a
+ * message that cannot be signed, E-CLI-011 for an unknown group, E-BAK-014 for one without an active epoch, and E-BAK-023 if rules or
+ * records refuse.
  */
 export function signLocally(signer: LocalSigner, groupId: string, message: string): ShareSignature {
   const { self, groups, tasks, policy, taskId, nowMs } = signer

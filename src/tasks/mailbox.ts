@@ -1,7 +1,7 @@
-/** A mailbox of one: the latest command replaces an unread earlier one, because only the latest attempt counts. */
+/** A mailbox for one item: a new item replaces an unread one, because only the latest command counts. */
 export interface CommandMailbox<T> {
   put(item: T): void
-  /** The next item, or undefined once the signal has fired; an item that is already there comes first. */
+  /** Waits for the next item. Returns undefined once the signal has fired, unless an item is there. */
   next(stop: AbortSignal): Promise<T | undefined>
 }
 

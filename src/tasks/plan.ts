@@ -1,6 +1,6 @@
 /**
- * What a type of task adds to the common execution of execution.ts: its own checks against this node's records, the session
- * that it needs, and how the session's result reads as an outcome. Making a plan has no side effect but opening a share.
+ * What a task type adds to the common execution (execution.ts): its checks against this node's records, the session that it needs, and how
+ * a session's result becomes an outcome. Making a plan has no side effect; `open` reads the share.
  */
 import { type Code, CosignerError, type DataOf } from "../errors.ts"
 import type { GroupPublic } from "../keys/group.ts"
@@ -11,7 +11,7 @@ import type { TaskOutcome } from "../wire/frames.ts"
 import type { StartTerms } from "../wire/signed.ts"
 import type { Intents } from "./intents.ts"
 
-/** Why a task is not done; a value, told to WaaS, to events and to the journal. */
+/** Why a task is not carried out: a value for WaaS, events and the journal. */
 export interface Refusal {
   readonly code: Code
   readonly reason: string
@@ -25,7 +25,7 @@ export const refusalOf = ({ code, message }: CosignerError): Refusal => ({ code,
 
 const MAX_AHEAD_MS = 24 * 3_600_000
 
-/** The refusal of an epoch that claims to come from more than a day ahead: it would outrank all that are made until then. */
+/** E-TSK-022 for an epoch dated more than a day ahead: it would outrank all epochs made until then. */
 export function fromTheFuture(task: { readonly created_ms: number }, nowMs: number): Refusal | undefined {
   const { created_ms: createdMs } = task
   return createdMs > nowMs + MAX_AHEAD_MS ? refuse("E-TSK-022", { createdMs, nowMs }) : undefined
@@ -33,13 +33,13 @@ export function fromTheFuture(task: { readonly created_ms: number }, nowMs: numb
 
 export const isRefusal = (value: object): value is Refusal => "code" in value
 
-/** What an attempt begins with: WaaS's start, and what this node read in the payloads. */
+/** The inputs of an attempt: the start of WaaS, the intents that this node read, and the words of people. */
 export interface AttemptStart {
   readonly attempt: number
-  /** Of suite 2. */
+  /** The terms of a start of suite 2; undefined for suite 1. */
   readonly terms: StartTerms | undefined
   readonly intents: Intents
-  /** What people said of the task. */
+  /** The verified words of people on the task. */
   readonly presented: Presented
 }
 
@@ -47,23 +47,23 @@ export interface AttemptStart {
 export interface LonePlan {
   readonly kind: "alone"
   readonly group: GroupPublic | undefined
-  /** Does it. Nothing of the outcome leaves before it is journalled. */
+  /** Carries out the task. The caller must journal the outcome before any of it leaves. */
   outcome(): TaskOutcome
 }
 
 export interface Plan {
-  /** The group that the task uses or makes. */
+  /** The group that the session is for: for KeyReshare the new one. */
   readonly groupId: string
-  /** This node's record of the group that the task is about; undefined when the task makes it. */
+  /** This node's record of the existing group; undefined if the task makes a first key, or this node does not know the old group. */
   readonly group: GroupPublic | undefined
-  /** Everybody who takes part, this node included. */
+  /** All participants, including this node. */
   readonly participants: readonly PartyId[]
-  /** `participants` are all who may sign, more than the threshold. Such a plan can be approved; no session is opened by it. */
+  /** True if `participants` are all who may sign, and more than the threshold. Such a plan can be approved, but opens no session. */
   readonly areCandidates?: boolean
   readonly kind: "sign" | "setup"
-  /** Whether the session uses OT state that a ban protects (threshold.md 2.5). */
+  /** True if the session uses OT state, which bans protect (threshold.md 2.5). */
   readonly ecdsa: boolean
-  /** What the session is; it holds the secret bytes of the group, which whoever starts it takes over. */
+  /** The specification of the session. It holds the group's secret bytes, which StartSession takes over. */
   open(start: AttemptStart): EncodedSpec
   outcome(result: SessionResult): TaskOutcome
 }

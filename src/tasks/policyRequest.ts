@@ -1,6 +1,6 @@
 /**
- * A task document and this node's own record of its group, as the request that the embedded rules judge. Where the record
- * speaks, the record counts; where task and record differ, or a field makes no sense, the answer is Unreadable: a reject.
+ * Makes the request that the embedded rules judge, from a task and this node's own record of its group. What the record states is taken
+ * from the record. If task and record differ, or a field makes no sense, the request is `unreadable`, which the rules reject.
  */
 import { toHex } from "../bytes.ts"
 import type { CurveName } from "../crypto/curve.ts"
@@ -20,17 +20,17 @@ import type { RiskPort } from "./ports.ts"
 
 const SIGNATURE_NAMES: Readonly<Record<SignatureType, SignatureName>> = { 1: "ECDSA", 2: "EdDSA", 3: "Schnorr" }
 
-/** What this node's record of a group says of it. */
+/** The facts about a group from this node's own record. */
 export interface OwnGroup {
   readonly groupId: string
   readonly curve: CurveName
   /** xpub or cpub. */
   readonly rootPubKey: string
-  /** As KeySignRequest has it. */
+  /** The same as rootKey of KeySignRequest: see rootKeyOf. */
   readonly rootKey: string
 }
 
-/** One name for one key, from its root extended key. The chain code, which makes addresses and not the key, is no part of it. */
+/** One name for one key, from its extended public key. The chain code is not part of it: it changes child keys, not the key itself. */
 export function rootKeyOf(rootPubKey: string): string {
   const { curve, publicKey } = decodeExtendedPublicKey(rootPubKey)
   return `${curve}/${toHex(publicKey)}`
@@ -41,7 +41,7 @@ export function ownGroup(group: GroupPublic): OwnGroup {
   return { groupId: group.groupId, curve: group.curve, rootPubKey, rootKey: rootKeyOf(rootPubKey) }
 }
 
-/** The embedded rules' decision on a task; RiskPort.evaluate with the rules as data. */
+/** The decision of `rules` on a task: RiskPort.evaluate with the rules as a parameter. */
 export function judge(
   rules: Rules,
   task: Task,
@@ -55,7 +55,7 @@ export function judge(
   return evaluate(rules, request, usage, nowMs, presented)
 }
 
-/** What is in force, and a version of the policy that waits, which must approve as well (bundle.md 2.4). */
+/** The rules in force, and those of a policy version that waits, which must approve too (bundle.md 2.4). */
 export interface RulesInForce {
   readonly rules: Rules
   readonly also: Rules | undefined
@@ -66,7 +66,7 @@ export function judgeBy({ rules, also }: RulesInForce, ...asked: Parameters<Risk
   return also === undefined ? first : stricter(first, () => judge(also, ...asked))
 }
 
-/** `group` is this node's record of the group that the task is about: needed for KeySign, the old one for KeyReshare. */
+/** `group` is this node's record of the task's group: required for KeySign; for KeyReshare the old group, if this node knows it. */
 export function policyRequest(
   task: Task,
   group: OwnGroup | undefined,
@@ -135,7 +135,7 @@ function messagesOf(task: KeySignTask, intents: Intents): KeySignRequest["messag
   }
 }
 
-// A node that is new to the group has no record of it: then the task speaks, and the allow list pins what it says.
+// A node that is new to the group has no record of it. Then the task's values are used, and the allow list of the rules must pin them.
 function keyReshareRequest(task: KeyReshareTask, group: OwnGroup | undefined): PolicyRequest | UnreadableRequest {
   if (group !== undefined) {
     if (group.groupId !== task.old_group_id) return unreadable(task, "its old_group_id is not that of the group")

@@ -1,8 +1,7 @@
 /**
- * Everything a task may do to the world, as types of functions. The daemon wires the real ones, tests wire Maps.
- * What a store function says it recorded survives a power cut: when it returns, or when what it returns resolves.
+ * The ports of tasks: every effect that a task can have, as function types. The daemon wires the real ones; tests wire Maps. What a store
+ * function records survives a power cut once the function has returned, or once its promise has resolved.
  */
-
 import type { Word } from "../approvals/word.ts"
 import type { Bytes } from "../bytes.ts"
 import type { Rng } from "../crypto/random.ts"
@@ -23,7 +22,7 @@ import type { IntentSettings, Intents } from "./intents.ts"
 
 /**
  * claimed: seen, nothing decided. approved: rules and callbacks said yes and the counters are debited.
- * running: a session was started. emitted: a signature share left the node. The rest are final.
+ * running: a session was started. emitted: a signature share left the node. The other states are final.
  */
 export const TASK_STATES = [
   "claimed",
@@ -48,7 +47,7 @@ export interface TaskRecord {
   readonly type: TaskType
   readonly document: Bytes
   readonly state: TaskState
-  /** The highest attempt ever started here; 0 before the first. */
+  /** The highest attempt ever started on this node; 0 before the first. */
   readonly attempt: number
   readonly claimedMs: number
   readonly updatedMs: number
@@ -65,7 +64,7 @@ export interface TaskRecord {
 export type Claim =
   | { readonly kind: "new"; readonly record: TaskRecord }
   | { readonly kind: "known"; readonly record: TaskRecord }
-  /** The id was used for another document: refused, and the first one stands. */
+  /** The id was used for another document. The new one is refused; the first one stays. */
   | { readonly kind: "conflict"; readonly record: TaskRecord }
 
 /** An event for the customer's event servers, as JSON text of the TSSEvent envelope (formats.md 2). */
@@ -88,15 +87,15 @@ export interface SessionRow {
   /** Empty for a DKG. */
   readonly epochId: Bytes
   readonly peers: readonly PartyId[]
-  /** ECDSA sessions alone count for the rule of unproven checks (threshold.md 2.5 rule 9). */
+  /** Only ECDSA sessions count for the rule of unproven checks (threshold.md 2.5 rule 9). */
   readonly ecdsa: boolean
 }
 
-/** Promises resolve when the step is durable, and reject when nothing of it is. Steps run in the order in which they are asked for. */
+/** A promise resolves when the step is durable, and rejects if nothing of it was recorded. Steps run in the order of the calls. */
 export interface TaskPort {
   /**
-   * Takes effect at once; becomes durable with the task's next step or before. Nobody may rely on it until then: if a crash loses it,
-   * the task comes again as a new one.
+   * Takes effect at once, and becomes durable with the task's next step at the latest. Do not rely on it before: if a crash loses the
+   * claim, the task comes again as a new one.
    */
   claim(task: {
     readonly taskId: string
@@ -105,15 +104,15 @@ export interface TaskPort {
     readonly document: Bytes
     readonly deadlineMs: number
     readonly nowMs: number
-    /** Written in the same transaction, when the claim is new. */
+    /** Written in the same transaction, if the claim is new. */
     readonly events: readonly OutboxEvent[]
   }): Claim
-  /** Takes a claim back that is not durable yet; false if it is, or if there is none. */
+  /** Takes back a claim that is not durable yet. Returns false if it is durable, or if there is none. */
   forsake(taskId: string): boolean
   /**
-   * Reads the usage, decides, debits, consumes the words of people and writes the verdict in one transaction. Only from state
-   * claimed: an approved or final task keeps its verdict, which is returned. The task becomes approved or rejected. `isSpent` says
-   * of a nonce whether another task consumed it.
+   * Reads the usage, decides, debits, consumes the words of people and writes the verdict in one transaction; the task becomes approved or
+   * rejected. Only from state claimed: in any other state nothing changes, and the record is returned. `isSpent` tells whether another
+   * task has consumed a word.
    */
   approve(
     taskId: string,
@@ -122,22 +121,21 @@ export interface TaskPort {
     events: (verdict: Verdict) => readonly OutboxEvent[],
   ): Promise<TaskRecord>
   /**
-   * Inserts the session as running. Refused (E-TSK-…) for a known sid or an attempt not above every earlier one.
-   * In the same transaction `decide` is asked again, over the usage of all other tasks: what the approval debited now counts
-   * from this moment, because now is when it signs. Throws E-TSK-030 where it no longer approves; nothing has changed then.
+   * Records a session as running. In the same transaction calls `decide` again, with the usage of all other tasks; the debits then count
+   * from this moment, because it signs now. Rejects, with nothing changed: E-TSK-030 if `decide` does not approve, E-STO-024 for a known
+   * sid, E-TSK-019 for an attempt that is not above every earlier one, E-STO-025 in another state.
    */
   startSession(row: SessionRow, nowMs: number, decide: (usage: Usage) => Decision): Promise<void>
   /**
-   * Closes the session row in whatever orderly way it ended, and in the same transaction counts one unproven check against
-   * each of `unproven`: peers with a check that began and whose verdict nobody saw (threshold.md 2.5 rule 9). A second end of a
-   * session changes nothing.
+   * Closes the session row, and in the same transaction counts one unproven check against each peer in `unproven`: peers with a check that
+   * began and whose verdict was never seen (threshold.md 2.5 rule 9). A second end of a session changes nothing.
    */
   endSession(sid: Bytes, how: string, nowMs: number, unproven: readonly PartyId[]): Promise<void>
-  /** A share of a signature is about to leave: durable before it does. */
+  /** Records that a signature share is about to leave. It may leave only after this resolved. */
   emitted(taskId: string, digest: Bytes, nowMs: number): Promise<void>
   /**
-   * Final state, once: a second call with another ending is a bug and throws. Releases debits when nothing was emitted and the task
-   * did not complete. In the same transaction the session that brought the end is closed: one that is found open at a start counts as crashed.
+   * Records the final state, once: rejects with E-STO-025 if the task has another end. Releases the debits if the task did not complete and
+   * nothing was emitted. Closes the session `closing` in the same transaction, because a session found open at a start counts as crashed.
    */
   finish(
     taskId: string,
@@ -146,55 +144,55 @@ export interface TaskPort {
     events: readonly OutboxEvent[],
     closing: Bytes | undefined,
   ): Promise<TaskRecord>
-  /** Written with a later commit. If a crash loses it, the outcome is reported once more. */
+  /** Records, with a later commit, that WaaS has the outcome. If a crash loses this, the outcome is reported once more. */
   delivered(taskId: string): Promise<void>
-  /** The counters as they stand, for a first look before callback servers are asked; approve() reads them again. */
+  /** The counters now, for a first evaluation before callback servers are asked; `approve` reads them again. */
   readonly usage: Usage
   get(taskId: string): TaskRecord | undefined
   /**
-   * What a task that is not decided waits for, in words for people; empty: for nothing. In memory alone, but for the events, which are
-   * written soon: should the store not take them, the task still waits, and says so again.
+   * Sets what an undecided task waits for, in words for people; empty for nothing. It is kept in memory only. The events are written soon;
+   * if the store fails to write them, the task still waits.
    */
   waits(taskId: string, missing: string, events: readonly OutboxEvent[]): void
   waitsFor(taskId: string): string
-  /** What of people's words the verdict on a task consumed, each with its signature; none where there was nothing to consume. */
+  /** The signed words of people that the verdict on a task consumed. */
   words(taskId: string): readonly SpentWord[]
-  /** Newest first; `skip` of them left out before `limit` are taken. */
+  /** Newest first; skips `skip` of them and returns at most `limit`. */
   list(filter: {
     readonly state?: TaskState
     readonly type?: TaskType
     readonly skip?: number
     readonly limit: number
   }): readonly TaskRecord[]
-  /** Tasks not final, and final ones that WaaS has not acknowledged; oldest first. */
+  /** Tasks that are not final, and final ones whose outcome WaaS has not acknowledged; oldest first. */
   unfinished(): readonly TaskRecord[]
 }
 
 // ---- groups ------------------------------------------------------------------------------------------------------
 
 export interface GroupPort {
-  /** PREPARED, complete, durable. The same (group, epoch) twice is a bug unless the bytes are equal. */
+  /** Stores a PREPARED epoch, complete and durable. Throws E-STO-022 if the epoch is known with other content. */
   prepare(group: GroupPublic, secret: GroupSecret): void
-  /** The same promise by a node that deals to the epoch and is no member of it: the public record, ERASED from the start. */
+  /** The same for an epoch that this node only deals to: stores the public record, with status ERASED from the start. */
   acknowledge(group: GroupPublic): void
   /**
-   * Stores the certificate, which the caller has verified. Of all certified epochs of a group the one of highest rank
-   * (createdMs, epochId) ends the others, in whatever order they come: it is ACTIVE where this node has a share of it, lower
-   * ones are SUPERSEDED, and their OT state and zero seeds are erased in the same transaction.
+   * Stores a certificate, which the caller has verified. Of all certified epochs of a group, the one of highest rank (createdMs, epochId)
+   * ends the others, in whatever order certificates come. It becomes ACTIVE if this node has a share of it. Lower ones become SUPERSEDED,
+   * and their OT state and zero seeds are erased in the same transaction.
    */
   activate(groupId: string, epochId: Bytes, certificate: readonly Bytes[]): GroupPublic
   /**
-   * The retention condition is met under that certified epoch (threshold.md 6.4): shares of every epoch of its group that it
-   * outranks are erased, prepared ones too. Returns those records.
+   * Erases the shares of every epoch of the group that this certified epoch outranks, prepared ones too. The caller has checked the
+   * retention condition (threshold.md 6.4). Returns the records of the erased epochs.
    */
   retire(groupId: string, epochId: Bytes): readonly GroupPublic[]
   /** All epochs of all groups. */
   list(): readonly GroupPublic[]
-  /** The ACTIVE epoch, if there is one. */
+  /** The ACTIVE epoch; undefined if there is none. */
   active(groupId: string): GroupPublic | undefined
-  /** Opens the secret part; the caller disposes its Secrets. Throws if the record is missing, erased or does not open. */
+  /** Opens the secret part; the caller disposes its Secrets. Throws E-STO-020, -021 or -010, or if the record does not open. */
   open(groupId: string, epochId: Bytes): GroupSecret
-  /** The same as the bytes that the store holds (keys/groupCodec.ts), not decoded: in a buffer of their own, the caller's to wipe. */
+  /** The secret part as encoded bytes (keys/groupCodec.ts) in a buffer of their own, which the caller wipes. Throws as `open`. */
   encodedSecret(groupId: string, epochId: Bytes): Bytes
 }
 
@@ -211,15 +209,15 @@ export interface BanPort {
   /** One durable transaction: the ban, and the erasure of all OT state with that peer in that epoch (threshold.md 2.5). */
   add(ban: Ban): void
   list(): readonly Ban[]
-  /** Peers this epoch can no longer run ECDSA with: banned, or disabled after too many unproven checks. */
+  /** Peers with which this epoch can no longer run ECDSA: banned, or disabled after too many unproven checks. */
   unusable(groupId: string, epochId: Bytes): readonly PartyId[]
-  /** Whether ECDSA waits in this epoch for a refresh, with everybody: after a restore or a rollback (rule 11). */
+  /** True if ECDSA is stopped in this epoch until a refresh, with all peers: after a restore, rollback or import (rule 11). */
   awaitsRefresh(groupId: string, epochId: Bytes): boolean
-  /** Unproven checks of the peer that has most of them in this epoch (rule 9). */
+  /** The highest number of unproven checks that any peer has in this epoch (rule 9). */
   hiddenVerdicts(groupId: string, epochId: Bytes): number
 }
 
-/** Misbehaviour of a peer in one session that could be checked and named it (threshold.md 2.4). */
+/** Misbehaviour in one session that was verified and is attributed to a peer (threshold.md 2.4). */
 export interface Strike {
   readonly peer: PartyId
   readonly kind: "FAULT" | "EQUIV"
@@ -227,31 +225,33 @@ export interface Strike {
   readonly sid: Bytes
   readonly taskId: string
   readonly atMs: number
-  /** Of EQUIV: the two statements (mpc/statement.ts) that prove it to anybody. Otherwise empty. */
+  /** For EQUIV: the two statements (mpc/statement.ts) that prove it to anybody. Otherwise empty. */
   readonly evidence: readonly Bytes[]
 }
 
 export interface StrikePort {
-  /** One durable transaction. */
+  /** Records strikes in one durable transaction. */
   add(strikes: readonly Strike[]): void
-  /** Peers with so many strikes since their last pardon that no task with them is begun. */
+  /** Peers with too many strikes since their last pardon: no task with them begins. */
   refused(): readonly PartyId[]
 }
 
 // ---- risk control and events -------------------------------------------------------------------------------------
 
 export interface RiskPort {
-  /** The embedded rules; pure. `group` is this node's own record of the group that the task is about, if it has one. */
+  /** The decision of the embedded rules; pure. `group` is this node's own record of the task's group, if it has one. */
   evaluate(
     task: Task,
     group: GroupPublic | undefined,
     usage: Usage,
     nowMs: number,
     intents: Intents,
-    /** What people said of the task, verified; left out, nobody said anything. */
+    /** The verified words of people on the task; absent if there are none. */
     presented?: Presented,
   ): Decision
-  /** Every callback server; rejects when any does, or cannot be understood, or when the signal fires. Never throws. */
+  /**
+   * Asks every callback server. The verdict is a rejection if one rejects or cannot be understood, or if the signal fires. Never throws.
+   */
   ask(
     task: Task,
     group: GroupPublic | undefined,
@@ -264,7 +264,7 @@ export interface RiskPort {
 /** TSSStatus of formats.md 1.9. */
 export type TaskStatus = 110 | 120 | 130 | 140 | 160 | 170 | 180 | 190
 
-/** A change of a task's state as event servers are told of it. */
+/** A change of a task's state, as it is reported to event servers. */
 export interface TaskChange {
   readonly task: Task
   /** Absent before the task's payloads were read. */
@@ -272,39 +272,39 @@ export interface TaskChange {
   readonly status: TaskStatus
   readonly failedReason: string
   readonly outcome: TaskOutcome | undefined
-  /** What people said of it, or are waited for, in words; absent where nobody is asked. */
+  /** The approvals of people so far, or those that the task waits for, in words; absent if nobody is asked. */
   readonly approvals?: string
   readonly atMs: number
 }
 
-/** The events of a change; they are written in the transaction that records it. */
+/** Makes the events of a change. They are written in the transaction that records the change. */
 export type EventsFor = (change: TaskChange) => readonly OutboxEvent[]
 
 // ---- the rest ----------------------------------------------------------------------------------------------------
 
-/** A session as a task sees it: begun somewhere, here or in a worker. */
+/** A session as a task sees it. It runs on this thread or in a worker. */
 export interface HostedSession {
-  /** Never throws: what does not belong to the session is dropped. */
+  /** Never throws. An envelope that does not belong to the session is dropped. */
   deliver(envelope: Bytes): void
   cancel(reason: "deadline" | "cancelled"): void
   /** Never rejects. */
   readonly ending: Promise<Ending>
 }
 
-/** Takes the secret bytes of the specification over: they are another thread's or overwritten when it returns. */
+/** Starts a session. Takes over the secret bytes in `spec`: when it returns, they are transferred to another thread or overwritten. */
 export type StartSession = (spec: EncodedSpec, io: HostIo) => HostedSession
 
 /** Milliseconds since 1970. */
 export type Clock = () => number
 
-/** This clock and WaaS's are further apart than limits and deadlines allow. */
+/** The clocks of this node and of WaaS differ more than limits and deadlines allow. */
 export interface ClockOff {
-  /** Clock of WaaS minus ours. */
+  /** The clock of WaaS minus this node's clock. */
   readonly offsetMs: number
   readonly limitMs: number
 }
 
-/** The signal fires at a moment of the wall clock, at once if that has passed, and never after the alarm was disposed. */
+/** A signal that fires at a moment of the wall clock, at once if it has passed. It never fires after the alarm was disposed. */
 export interface Alarm extends Disposable {
   readonly signal: AbortSignal
 }
@@ -319,49 +319,49 @@ export interface TaskPorts {
   readonly risk: RiskPort
   readonly eventsFor: EventsFor
   readonly startSession: StartSession
-  /** Hands a frame to the link. Best effort: what matters is repeated until WaaS has stored it. */
+  /** Passes a frame to the link. Best effort: important frames are repeated until WaaS has stored them. */
   readonly send: (frame: FromNode) => void
-  /** The frame that is being handled is a *task*, *start* or *cancel* of this task: what is sent about it from now on is for its sender. */
+  /** Says that the frame being handled is a *task*, *start* or *cancel* of this task. Later frames about the task go to its sender. */
   readonly commanded: (taskId: string) => void
   readonly now: Clock
-  /** Undefined while the clocks agree, and before they were compared. */
+  /** Undefined while the clocks agree, and before they are compared. */
   readonly clockOff: () => ClockOff | undefined
-  /** Somebody has a checkpoint of this node's log that contradicts it. */
+  /** Evidence that this node's audit log went back, and from whom it came; undefined if there is none. */
   readonly logDoubt: () => { readonly from: string } | undefined
   readonly alarm: (atMs: number) => Alarm
   readonly log: Log
-  /** A task was refused without a record in the journal; to be counted. `digest`: of its document, hex. */
+  /** Counts a task that was refused or put off without a record in the journal. `digest` is that of its document, hex. */
   readonly unrecorded: (type: TaskType, code: string, digest: string) => void
   readonly limits: TaskLimits
-  /** For what is signed without a session. */
+  /** Randomness for signatures without a session. */
   readonly rng: Rng
   /** Which paths of a secp256k1 group sign with which algorithm. */
   readonly pathRules: readonly PathRule[]
-  /** How payloads are read. */
+  /** The settings for reading payloads. */
   readonly intents: IntentSettings
 }
 
 export interface TaskLimits {
-  /** Tasks neither final nor refused at one time; more are refused with a code. */
+  /** The most tasks in progress at one time; further tasks are put off. */
   readonly openTasks: number
-  /** The longest one attempt of a signature may take, ms; the task's own deadline also holds. */
+  /** The time limit of one signing attempt, ms. The task's deadline applies too. */
   readonly signSessionMs: number
   /** The same for key generation and resharing. */
   readonly setupSessionMs: number
-  /** Messages of one signing session. */
+  /** The most messages of one signing task. */
   readonly batch: number
   readonly journal: JournalBudget
 }
 
-/** What the journal takes in of tasks that come to nothing (admission.ts). */
+/** How much the journal stores about tasks without a result (admission.ts). */
 export interface JournalBudget {
   readonly refused: ByteRate
   readonly idle: ByteRate
 }
 
 interface ByteRate {
-  /** What may come at once, after quiet days. */
+  /** The most bytes at once. */
   readonly burstBytes: number
-  /** What may come in the long run. */
+  /** The most bytes per day in the long run. */
   readonly bytesPerDay: number
 }

@@ -1,6 +1,6 @@
 /**
- * A decision that a wrong clock or a fault of the store puts off. WaaS hears *later*. The task stays open until WaaS asks for it again
- * and it is decided, or until its deadline or a cancel ends it.
+ * Puts off a decision while the clock is wrong or the store fails, and tells WaaS *later*. The task stays open: it is decided when WaaS
+ * asks again, or ends by its deadline or a cancel.
  */
 import { type CosignerError, isCode } from "../errors.ts"
 import type { Task } from "../wire/task.ts"
@@ -23,14 +23,14 @@ export class Postponement {
     this.#ports = ports
   }
 
-  /** WaaS asks again, or may have missed the answer. */
+  /** Tries again now, because WaaS asked again or may have missed the answer. */
   reconsider(): void {
     this.#again?.abort()
   }
 
   /**
-   * What `decide` comes to, tried again as often as it throws E-TSK-045 or a fault of the store; undefined where `stop` fires meanwhile.
-   * "forsaken": not even the claim is on the disk, so nothing is kept of the task, and it comes again as a new one.
+   * Returns what `decide` returns. If it throws E-TSK-045 or a store fault, waits for `reconsider` and tries again; undefined if `stop`
+   * fires first. "forsaken" means that not even the claim is durable: the task is dropped, and may come again as a new one.
    */
   async decided(decide: () => Promise<TaskRecord>, stop: AbortSignal): Promise<TaskRecord | "forsaken" | undefined> {
     while (!stop.aborted) {

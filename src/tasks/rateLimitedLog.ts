@@ -1,4 +1,4 @@
-/** Log lines that somebody outside can provoke at will: each kind once a minute, with the number of those left out. */
+/** Limits log lines that somebody outside can provoke: each kind once a minute, with the number of suppressed lines. */
 import type { Log, LogFields } from "../log.ts"
 import type { Clock } from "./ports.ts"
 
@@ -12,7 +12,7 @@ interface LineKind {
 export class RateLimitedLog {
   readonly #log: Log
   readonly #now: Clock
-  /** By sentence and code, both of which are this program's: a small number of kinds. */
+  /** By sentence and code. Both come from this program, so there are few kinds. */
   readonly #kinds = new Map<string, LineKind>()
 
   constructor(log: Log, now: Clock) {
@@ -24,7 +24,7 @@ export class RateLimitedLog {
     const name = `${sentence} ${fields.code ?? ""}`
     const nowMs = this.#now()
     const known = this.#kinds.get(name)
-    // A clock that was set back ends the silence too.
+    // abs: a clock that was set back must not silence the line for longer.
     if (known !== undefined && Math.abs(nowMs - known.saidMs) < EVERY_MS) {
       known.left++
       return

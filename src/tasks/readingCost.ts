@@ -1,18 +1,18 @@
 /**
- * How long a task's payloads may take to read, and from when on that is too long for the thread that is asked: it has the link
- * and the timers of sessions as well. An estimate from above, of what was measured on one slow core.
+ * Estimates how long a task's payloads take to read, to decide whether that would block the calling thread too long, which also serves the
+ * link and the timers of sessions. The constants are upper bounds, measured on one slow core.
  */
 import type { KeySignTask } from "../wire/task.ts"
 import { statedTransaction } from "./stated.ts"
 
-/** Payloads of a few kilobytes on one account stay below, and are read at once. */
+/** Payloads with a higher estimate are read on another thread. A few kilobytes on one account stay below. */
 const MOST_MS = 35
 
-/** JSON, call data and hashes. */
+/** For JSON, call data and hashes. */
 const MS_PER_KIB = 1
-/** PSBTs name keys that are derived again, one in some hundred bytes. */
+/** Higher for PSBTs, which name a key to derive in every hundred bytes or so. */
 const MS_PER_KIB_OF_PSBT = 4
-/** Own accounts are looked for beside each signing path: a hundred keys, at their first time. */
+/** For each parent of signing paths: the search for own accounts derives up to a hundred keys the first time (accounts.ts). */
 const MS_PER_PARENT = 15
 
 export const isHeavy = (task: KeySignTask): boolean => readingMs(task) > MOST_MS

@@ -1,4 +1,4 @@
-/** A task of the journal as the request that rules judge, to try other rules on it. */
+/** Makes the request that rules judge from a task in the journal, to try other rules on it. */
 import type { GroupPublic } from "../keys/group.ts"
 import type { PolicyRequest, UnreadableRequest } from "../policy/request.ts"
 import { decodeRecordedTask, type Task } from "../wire/task.ts"
@@ -7,8 +7,8 @@ import { ownGroup, policyRequest } from "./policyRequest.ts"
 import type { TaskRecord } from "./ports.ts"
 
 /**
- * Payloads are read again, with the names of `settings`. Undefined where the journal has hash and words of a payload alone, because
- * it was large: what it did cannot be judged.
+ * Reads the payloads again, with the names of `settings`. Undefined if the journal has dropped a large payload and kept only its hash: then
+ * the task cannot be judged again.
  */
 export async function recordedRequest(
   { taskId, document }: Pick<TaskRecord, "taskId" | "document">,

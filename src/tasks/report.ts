@@ -1,5 +1,4 @@
-/** Reports: how the journal's view of a task is told to WaaS. */
-
+/** Reports: how a task's record in the journal is reported to WaaS. */
 import type { Report, ReportStatus } from "../wire/frames.ts"
 import { recordedIntents, taskIntentHash } from "./intents.ts"
 import type { Refusal } from "./plan.ts"
@@ -16,16 +15,18 @@ const STATUS: Readonly<Record<TaskState, ReportStatus>> = {
   cancelled: 180,
 }
 
-/** Approved, and not over: WaaS may begin a session at any time, also a WaaS that knows only what nodes tell it now. */
+/**
+ * True for an approved task that has not ended. WaaS may start a session of it at any time, even if it knows only what nodes report now.
+ */
 const mayBegin = ({ state }: TaskRecord): boolean => state === "approved" || state === "running" || state === "emitted"
 
-/** What WaaS compares before it begins a session of suite 2: signers with different readings would wait for each other in vain. */
+/** Prefix of the intent hash, which WaaS compares before it starts a session of suite 2: signers with different hashes never finish one. */
 export const READ = "read "
 
 /** By these words in a report's reason WaaS tells a restart from other ends of an attempt: nodes of every release write them. */
 export const RESTARTED = "the node was restarted"
 
-/** The latest report of a task, made from its durable record alone. */
+/** The report of a task, made from its record alone. */
 export function reportOf(record: TaskRecord): Report {
   const read = mayBegin(record) ? taskIntentHash(recordedIntents(record.verdict)) : undefined
   return {
@@ -42,7 +43,7 @@ export function reportOf(record: TaskRecord): Report {
   }
 }
 
-/** An attempt ended without a result; the task stays open. */
+/** The report of an attempt that ended without a result; the task stays open. */
 export const attemptEnded = (record: TaskRecord, why: Refusal): Report => ({
   ...reportOf(record),
   status: 140,

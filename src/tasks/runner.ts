@@ -1,6 +1,6 @@
 /**
- * Frames in, executions of tasks out: verifies what WaaS signed, claims each task once, and hands starts, cancels and envelopes to the
- * execution they belong to. What a task does is execution.ts's.
+ * Turns the frames of WaaS into executions of tasks: verifies what WaaS signed, claims each task once, and passes starts, cancels and
+ * envelopes to the execution that they belong to (execution.ts).
  */
 import { type Bytes, fromHex } from "../bytes.ts"
 import { errorText } from "../errors.ts"
@@ -26,32 +26,32 @@ import { reportOf } from "./report.ts"
 import { succeed } from "./succession.ts"
 
 export interface TaskRunner {
-  /** Never throws: what cannot be verified or read is logged and dropped. */
+  /** Never throws. A frame that cannot be verified or decoded is logged and dropped. */
   onFrame(frame: ToNode): void
-  /** Takes up what an earlier run of this node left unfinished. Once, before the first frame. */
+  /** Continues the tasks that an earlier run of this node left unfinished. Call once, before the first frame. */
   resume(): void
-  /** A link to WaaS came up: sends the reports again that WaaS has not acknowledged, and what is awaited, of the tasks that concern it. */
+  /** A link came up: sends again, for tasks that `concerns` selects, reports that WaaS has not acknowledged, and what is awaited. */
   onOnline(concerns?: (taskId: string) => boolean): void
-  /** The rules changed: tasks that wait for people ask the new rules, and tell WaaS what is missing. */
+  /** The rules changed: tasks that wait for people ask the new rules and tell WaaS what is missing. */
   reconsider(): void
-  /** A freeze began: what runs under it ends. */
+  /** A freeze began, or the audit log is in doubt: running attempts that this holds end. */
   frozen(): void
-  /** Tasks in progress. */
+  /** Number of tasks in progress. */
   open(): number
-  /** Suspends every execution and waits for their sessions to end; the journal carries them over to the next start. */
+  /** Suspends every execution and waits until their sessions have ended. The next start continues them from the journal. */
   stop(): Promise<void>
 }
 
-/** The longest a task may stay open: until its deadline has passed, neither its approval nor its record goes away. */
+/** The latest deadline that is accepted, from now: until the deadline, a task's approval and record cannot go away. */
 const MAX_AHEAD_MS = 31 * 86_400_000
 
-/** Between two answers to a WaaS that asks for all groups: it costs a look at every record. */
+/** The least time between two answers to a WaaS that asks for all groups, because an answer reads every record. */
 const TELL_AGAIN_MS = 2_000
 
-/** Documents of tasks in work, all together. */
+/** The most bytes of documents of all tasks in progress. */
 const MAX_OPEN_BYTES = 64 * 1024 * 1024
 
-/** Codes that put a task off and do not refuse it: approvals that have yet to come, a clock that is off. */
+/** Codes that put a task off instead of refusing it: missing approvals, a wrong clock. */
 const NOT_NOW: readonly string[] = ["E-APR-004", "E-TSK-045"]
 
 /** A task that is being decided before it is claimed. */
@@ -62,12 +62,12 @@ interface PendingDecision {
   readonly over: Promise<void>
 }
 
-/** Tasks of this process. Nothing begins before `resume`, or the first frame. */
+/** Makes the runner. Nothing begins before `resume` or the first frame. `waasKey` may be a function, because the trusted key can change. */
 export const createTasks = (waasKey: Bytes | (() => Bytes), ports: TaskPorts): TaskRunner =>
   new Runner(typeof waasKey === "function" ? waasKey : () => waasKey, ports)
 
 class Runner implements TaskRunner {
-  /** Of the moment: an operator may trust another WaaS while the node runs. */
+  /** The current key: the operator may decide to trust another WaaS while the node runs. */
   readonly #waasKey: () => Bytes
   readonly #ports: TaskPorts
   readonly #executions = new Map<string, TaskExecution>()
@@ -75,7 +75,7 @@ class Runner implements TaskRunner {
   readonly #locks = checkLocks()
   readonly #admission: Admission
   readonly #log: RateLimitedLog
-  /** Of the documents of all tasks in work: those with payloads are large, and the store holds them until their end. */
+  /** Bytes of the documents of all tasks in progress. Documents with payloads are large, and are stored until the task ends. */
   #openBytes = 0
   #stopping = false
   #toldGroupsMs = Number.NEGATIVE_INFINITY
@@ -91,7 +91,7 @@ class Runner implements TaskRunner {
     try {
       this.#actOn(frame)
     } catch (error) {
-      // For example the store cannot write. WaaS repeats whatever still matters.
+      // For example the store cannot write. WaaS repeats what still matters.
       this.#log.say("error", "a frame of WaaS was not acted upon", { kind: frame.kind, error: errorText(error) })
     }
   }
@@ -157,12 +157,12 @@ class Runner implements TaskRunner {
         return this.#delivered(frame.taskId)
       case "standing":
       case "peer":
-        // The link handles the first, the daemon the second.
+        // The link handles `standing`, the daemon handles `peer`.
         return
     }
   }
 
-  /** Public records alone. Only a WaaS that lost its own asks for them, and the link knows that it has the pinned key. */
+  /** Sends the public records of active groups to a WaaS that lost its own. The link has checked that it holds the pinned key. */
   #tellGroups(): void {
     const { groups, now, send, log } = this.#ports
     if (now() < this.#toldGroupsMs + TELL_AGAIN_MS) return
@@ -188,13 +188,13 @@ class Runner implements TaskRunner {
       const known = this.#ports.journal.get(task.task_id)
       if (known !== undefined || !this.#isUnwelcome(task, signed, digest)) this.#claim(task, signed, digest)
     } catch (error) {
-      // For example a full disk. That refuses nothing, and WaaS learns at once that it need not wait for this node.
+      // For example the disk is full. The task is put off, and WaaS learns at once that it need not wait for this node.
       this.#later(task, digest, storeFault(error))
       throw error
     }
   }
 
-  /** Whether a task that is new here is answered without a claim; if so, it has been. */
+  /** Answers a new task without a claim if it must be put off, refused, or decided first. Returns true if it did. */
   #isUnwelcome(task: Task, signed: SignedDocument, digest: string): boolean {
     const { limits, now } = this.#ports
     const tried = this.#pending.get(task.task_id)
@@ -249,7 +249,7 @@ class Runner implements TaskRunner {
     const over = decideFirst(task, this.#ports, stop.signal)
       .then((answer) => {
         done()
-        if (this.#stopping) return // WaaS asks again after the next start
+        if (this.#stopping) return // WaaS asks again after the next start of the node
         if ("action" in answer && answer.action === "approve") this.#claim(task, signed, digest, answer)
         else if (NOT_NOW.includes(answer.code)) this.#later(task, digest, answer)
         else this.#refuseUnclaimed(task, digest, answer)
@@ -262,7 +262,7 @@ class Runner implements TaskRunner {
     this.#pending.set(task.task_id, { digest, stop, over })
   }
 
-  /** Answers without a trace in the journal: the task was not taken up, and the id keeps its earlier meaning. */
+  /** Refuses a task without a record in the journal. Its id stays free, or keeps the document that it has. */
   #refuseUnclaimed(
     task: Task,
     digest: string,
@@ -284,7 +284,7 @@ class Runner implements TaskRunner {
     })
   }
 
-  /** Puts the task off: nothing of it is kept, and WaaS may ask again (formats.md 12). */
+  /** Puts a task off: nothing is recorded, and WaaS may ask again (formats.md 12). */
   #later(task: Task, digest: string, { code, reason }: { readonly code: string; readonly reason: string }): void {
     this.#ports.unrecorded(task.type, code, digest)
     this.#log.say("warn", "took up no task", { task: task.task_id, code, reason })
@@ -292,7 +292,7 @@ class Runner implements TaskRunner {
   }
 
   #begin(task: Task, record: TaskRecord, answered?: Verdict): void {
-    if (this.#stopping) return // it is in the journal, and the next start takes it up
+    if (this.#stopping) return // it is in the journal, so the next start continues it
     const onBan = (groupId: string, peer: PartyId): void => {
       for (const other of this.#executions.values()) other.banned(groupId, peer)
     }
@@ -315,7 +315,7 @@ class Runner implements TaskRunner {
     }
   }
 
-  /** A document that this version no longer reads: the task ends, and the node goes on with the others. */
+  /** Ends a task whose document this version cannot read any more, so that the node can go on with the others. */
   #abandon(record: TaskRecord, problem: string): void {
     const { log, journal, now } = this.#ports
     const why = refuse("E-TSK-003", { problem })
@@ -361,7 +361,7 @@ class Runner implements TaskRunner {
     })
   }
 
-  /** A certificate counts even after the task has ended here: every participant promised the group when it acked. */
+  /** A certificate counts even after the task has ended on this node: a participant is bound by the ack that it sent. */
   #onCertificate(taskId: string, acks: readonly Bytes[]): void {
     const execution = this.#executions.get(taskId)
     if (execution !== undefined) return execution.certificate(acks)
@@ -371,7 +371,7 @@ class Runner implements TaskRunner {
     this.#ports.log.info("a prepared group was certified", { task: taskId })
   }
 
-  /** Tells a node how a group went on, whether or not it took part; an execution that still waits for this result takes it. */
+  /** Takes the news of an epoch, made perhaps without this node. An execution that waits for this result gets its certificate. */
   #onSuccession({ task: signed, attempt, outcome }: Extract<ToNode, { kind: "succession" }>): void {
     if (!this.#isVerified("waas/task", signed)) return
     const task = decodeTask(signed.document)
@@ -390,7 +390,7 @@ class Runner implements TaskRunner {
     return false
   }
 
-  /** The journal's record of exactly that document; anything else is logged and dropped. */
+  /** The journal's record of exactly that document. Otherwise logs that the command is dropped, and returns undefined. */
   #recordFor(taskId: string, digest: string): TaskRecord | undefined {
     const record = this.#ports.journal.get(taskId)
     if (record?.digest === digest) return record

@@ -1,6 +1,6 @@
 /**
- * What one participant may send for one attempt of a task, bounded before anything is done with it: each envelope that reaches a session
- * costs it a check of a signature, and a session shares its worker with others.
+ * Bounds what one participant may send for one attempt of a task. The bound applies before any work is done, because each envelope that
+ * reaches a session costs a signature verification, and the session shares its worker with others.
  */
 import type { Bytes } from "../bytes.ts"
 import type { PartyId } from "../keys/party.ts"
@@ -8,8 +8,8 @@ import type { Log } from "../log.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 
 /**
- * No protocol has a participant say as much to one other: a set-up has ten rounds of a broadcast and a direct message each and a report, and the
- * largest signature of a batch of 32 is 1.5 MiB.
+ * More than any protocol needs from one participant to another: a set-up has ten rounds with a broadcast and a direct message each, and a
+ * report. The largest signing session, a batch of 32, sends 1.5 MiB.
  */
 export const MOST_ENVELOPES = 64
 const MOST_BYTES = 4 * 1024 * 1024
@@ -17,7 +17,7 @@ const MOST_BYTES = 4 * 1024 * 1024
 export class SenderQuota {
   readonly #spent = new Map<string, { envelopes: number; bytes: number }>()
 
-  /** Whether it may pass. `over`: the sender's share was spent before; `last`: this one spent it. */
+  /** Charges an envelope. `pass` and `last` may be delivered; `last` used up the sender's quota; `over` must be dropped. */
   take(sender: string, bytes: number): "pass" | "last" | "over" {
     const spent = this.#spent.get(sender) ?? { envelopes: 0, bytes: 0 }
     this.#spent.set(sender, spent)
@@ -36,7 +36,7 @@ interface InboxParts {
   readonly deliver: (envelope: Bytes) => void
 }
 
-/** What reaches the session of one attempt: of its other participants alone, and of each no more than its share. */
+/** Filters what reaches the session of one attempt: only envelopes of its other participants, and of each no more than its quota. */
 export class SessionInbox {
   readonly #parts: InboxParts
   readonly #quota = new SenderQuota()

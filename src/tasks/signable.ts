@@ -1,6 +1,6 @@
 /**
- * Whether a group can sign, by algorithm, and if not, why: one reading of this node's records, which refuses tasks and which
- * readiness, the status port, measurements and `doctor` report. Where it answers yes, no task is refused for these records.
+ * Whether a group can sign, for each algorithm, and if not, why. Tasks, readiness, the status port, metrics and `doctor` all use this one
+ * evaluation of the node's records: if it answers yes, no task is refused because of these records.
  */
 import { CosignerError } from "../errors.ts"
 import type { GroupPublic } from "../keys/group.ts"
@@ -10,7 +10,7 @@ import { nodeIdOf } from "../wire/nodeId.ts"
 import { type FreezePort, frozenError } from "./freeze.ts"
 import type { BanPort, GroupPort, StrikePort } from "./ports.ts"
 
-/** The records that keep members from signing; the store has them under these names. */
+/** The records that can keep members from signing, under the names that Store has for them. */
 interface SigningRecords {
   readonly bans: Pick<BanPort, "unusable" | "awaitsRefresh" | "hiddenVerdicts">
   readonly strikes: Pick<StrikePort, "refused">
@@ -21,31 +21,31 @@ export interface GroupRecords extends SigningRecords {
   readonly groups: Pick<GroupPort, "list">
 }
 
-/** An ACTIVE epoch, and what its key signs with. */
+/** An ACTIVE epoch, and whether it can sign with each algorithm of its curve. */
 export interface GroupSignable {
   readonly groupId: string
   readonly signable: readonly Signable[]
-  /** E-TSK-050 where the epoch is to be refreshed before long. */
+  /** E-TSK-050 if the epoch should be refreshed soon. */
   readonly refresh: CosignerError | undefined
 }
 
 interface Signable {
   readonly algorithm: Algorithm
-  /** Some `threshold` members, this node among them, can begin a session of it. */
+  /** True if `threshold` members, including this node, can begin a session. */
   readonly ready: boolean
-  /** Why not; where it is ready, which members cannot take part. */
+  /** Why it is not ready; or, if it is ready, which members cannot take part. */
   readonly problem: CosignerError | undefined
 }
 
 type SignableEpoch = Pick<GroupPublic, "groupId" | "epochId" | "status" | "curve" | "threshold" | "members">
 
-/** What a key on the curve signs with. */
+/** The algorithms of a key on the curve. */
 const algorithmsOf = (curve: GroupPublic["curve"]): readonly Algorithm[] =>
   curve === "ed25519" ? ["eddsa"] : ["ecdsa", "bip340"]
 
-/** Every ACTIVE epoch, and what its key can sign with. */
+/** Evaluates every ACTIVE epoch. */
 export function activeSignable({ groups, bans, strikes, freezes }: GroupRecords): readonly GroupSignable[] {
-  // asked once: it may be dear, and there may be thousands of groups
+  // Called once, because it can be expensive and there may be thousands of groups.
   const refused = strikes.refused()
   const records: SigningRecords = { bans, strikes: { refused: () => refused }, freezes }
   return groups
@@ -58,10 +58,10 @@ export function activeSignable({ groups, bans, strikes, freezes }: GroupRecords)
     }))
 }
 
-/** From so many unproven checks of one peer on, a refresh is due: half of those that a pair can have (threshold.md 2.5 rule 9). */
+/** A refresh is due at this number of unproven checks of one peer: half of the number that is allowed (threshold.md 2.5 rule 9). */
 export const REFRESH_FROM = 4
 
-/** Why the epoch is to be refreshed before long, though it signs. A new epoch counts from 0. */
+/** E-TSK-050 if the epoch should be refreshed soon although it still signs; otherwise undefined. A new epoch counts from 0. */
 export function refreshDue(
   { groupId, epochId }: Pick<GroupPublic, "groupId" | "epochId">,
   bans: Pick<BanPort, "hiddenVerdicts">,
@@ -70,7 +70,7 @@ export function refreshDue(
   return count < REFRESH_FROM ? undefined : new CosignerError("E-TSK-050", { groupId, count })
 }
 
-/** Of each algorithm that the epoch's key has. */
+/** Evaluates one epoch for each algorithm of its key. */
 export const signableBy = (group: SignableEpoch, records: SigningRecords): readonly Signable[] =>
   algorithmsOf(group.curve).map((algorithm) => signableWith(group, algorithm, records))
 
@@ -89,14 +89,14 @@ function signableWith(group: SignableEpoch, algorithm: Algorithm, records: Signi
   const able = parties.filter((party) => !struck.includes(party) && !blocked.includes(party))
   const byStrikes = struckOut(struck)
   const byBans = blockedAmong(group, algorithm, parties, bans)
-  // Strikes are named where they alone prevent a quorum, since a pardon lifts them; only a new epoch lifts a ban.
+  // If strikes alone prevent a quorum, they are reported, because a pardon lifts them; only a new epoch lifts a ban.
   const problem = parties.length - struck.length < group.threshold ? byStrikes : (byBans ?? byStrikes)
   return { algorithm, ready: able.length >= group.threshold, problem }
 }
 
 /**
- * Why these members cannot sign with the algorithm, as far as the records of one epoch tell: E-TSK-040 or E-TSK-013. Both are
- * about the one-time material of ECDSA; the others have none.
+ * Why these members cannot sign with the algorithm, according to the records of one epoch: E-TSK-040 or E-TSK-013. Both concern the OT
+ * state of ECDSA, which the other algorithms do not have.
  */
 export function blockedAmong(
   { groupId, epochId }: Pick<GroupPublic, "groupId" | "epochId">,
@@ -110,7 +110,7 @@ export function blockedAmong(
   return peers.length === 0 ? undefined : new CosignerError("E-TSK-013", { peers: peers.map(nodeIdOf) })
 }
 
-/** E-TSK-023: no task is begun with any of these. */
+/** E-TSK-023 if there are any: no task begins with a peer that has too many strikes. */
 export const struckOut = (parties: readonly PartyId[]): CosignerError | undefined =>
   parties.length === 0 ? undefined : new CosignerError("E-TSK-023", { peers: parties.map(nodeIdOf) })
 

@@ -1,6 +1,6 @@
 /**
- * Signers of a task of version 3 (formats.md 12): the document names all who may sign, and what was approved is a signature by
- * any of them; the start of each attempt says which. Plan and rules of the attempt see those alone.
+ * The signers of a task of version 3 (formats.md 12). Its document names all candidates, and the approval covers a signature by any
+ * `threshold` of them. The start of an attempt names the signers; plan and rules of the attempt see only those.
  */
 import type { StartTerms } from "../wire/signed.ts"
 import type { Task } from "../wire/task.ts"
@@ -11,25 +11,28 @@ import { planOf } from "./kinds.ts"
 import { isRefusal, type LonePlan, type Plan, type Refusal, refuse } from "./plan.ts"
 import type { TaskPorts } from "./ports.ts"
 
-/** The task as this attempt carries it out. */
+/** The task with the signers of this attempt. */
 export const amongSigners = (task: Task, terms: StartTerms | undefined): Task =>
   task.type === "KeySign" && terms?.signers !== undefined ? { ...task, used_node_ids: terms.signers } : task
 
-/** The plan of an attempt; refused where it names more signers than the threshold. */
+/** The plan of an attempt. E-TSK-049 if it has more signers than the threshold. */
 export function planOfSigners(task: Task, ports: TaskPorts): Plan | LonePlan | Refusal {
   const plan = planOf(task, ports)
   if (isRefusal(plan) || plan.kind === "alone" || plan.areCandidates !== true) return plan
   return refuse("E-TSK-049", { problem: `it names ${plan.participants.length} signers, more than the threshold` })
 }
 
-/** Whether a reshare left the task behind: this node has no share of the group any more, or more must sign than WaaS names. */
+/**
+ * True if a reshare made the task impossible: this node has no share of the group any more, or the threshold is above the number of
+ * signers.
+ */
 export function isLeftBehind(task: Task, ports: Pick<TaskPorts, "groups">): boolean {
   if (task.type !== "KeySign") return false
   const group = ports.groups.active(task.group_id)
   return group === undefined || task.used_node_ids.length < group.threshold
 }
 
-/** What is wrong with the signers of a start; whether they are as many as the threshold, their plan says. */
+/** What is wrong with the signers of a start; undefined if nothing. Their plan checks that their number is the threshold. */
 function problemOfSigners(task: Task, terms: StartTerms | undefined): string | undefined {
   const signers = terms?.signers
   if (task.version !== 3) return signers === undefined ? undefined : "it names signers, and the task has its own"
@@ -38,7 +41,7 @@ function problemOfSigners(task: Task, terms: StartTerms | undefined): string | u
   return mayNot === undefined ? undefined : `${mayNot} is none of those who may sign`
 }
 
-/** Why this node does not begin by such a start. Nobody is blamed, for a clock or for a release, and another start may come. */
+/** Why this node cannot begin with such a start (a clock, a freeze, another release). No peer is blamed, and another start may follow. */
 export function unableFor(task: Task, terms: StartTerms | undefined, ports: TaskPorts): Refusal | undefined {
   const { readers } = VERSIONS
   const held = holdRefusal(task, ports)

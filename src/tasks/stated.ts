@@ -1,7 +1,7 @@
 /**
- * What a task states beside its payloads, held against what was read: the vendor's place for the transaction, the chain that the
- * transaction is called by, its destination and amount. None of it is a source of what is signed; where it differs, somebody who
- * looked at it was shown another thing than the one that would be signed, and that is a problem.
+ * Compares what a task states beside its payloads with what was read: the vendor's copy of the transaction, the name of the chain, the
+ * destination and the amount. None of this decides what is signed. If it differs, somebody who looked at it was shown something else than
+ * what would be signed, and that is a problem.
  */
 import { type Bytes, fromHex } from "../bytes.ts"
 import { parseDecimal } from "../intent/amount.ts"
@@ -13,7 +13,7 @@ import type { Annotations } from "../intent/text.ts"
 
 type Info = Readonly<Record<string, unknown>>
 
-/** The text at a path of keys; undefined where there is none. */
+/** The non-empty text at a path of keys; undefined if there is none. */
 function textAt(info: Info, ...path: readonly string[]): string | undefined {
   let at: unknown = info
   for (const key of path) {
@@ -23,7 +23,7 @@ function textAt(info: Info, ...path: readonly string[]): string | undefined {
   return typeof at === "string" && at !== "" ? at : undefined
 }
 
-/** Where the vendor's records have the unsigned transaction, as hex; of a signed message there is none. */
+/** The unsigned transaction in the vendor's records, as hex; undefined for a signed message, which has none. */
 export const statedTransaction = (info: Info): string | undefined =>
   textAt(info, "transaction", "destination", "destination_type")?.includes("Signature") === true
     ? undefined
@@ -32,8 +32,8 @@ export const statedTransaction = (info: Info): string | undefined =>
 const PSBT_MAGIC = "70736274ff"
 
 /**
- * That transaction as a payload, on a path of these chains. Undefined where no decoder of ours reads what the vendor writes there
- * (a Bitcoin transaction that is no PSBT has no amounts): the message then has no payload. `undefined` data: it is no hex.
+ * That transaction as a payload, for a path of these chains. Undefined if no decoder reads the vendor's form (a Bitcoin transaction that is
+ * not a PSBT has no amounts); the message then has no payload. `data` is undefined if the text is not hex.
  */
 export function statedPayload(
   raw: string,
@@ -53,19 +53,19 @@ export function statedPayload(
   }
 }
 
-/** The names under which the task says which chain it is about. */
+/** The chain names that the task states. */
 function statedChains(info: Info): readonly string[] {
   const sources: unknown = info["source_addresses"]
   const named = Array.isArray(sources) ? sources.map((source: unknown) => textAt({ source }, "source", "chain_id")) : []
   return [textAt(info, "transaction", "chain_id"), ...named].flatMap((name) => name ?? [])
 }
 
-/** What differs first between what the task states and what was read; undefined if nothing does. */
+/** The first difference between what the task states and what was read: E-INT-013 or -014; undefined if there is none. */
 export function contradiction(info: Info, readings: readonly Reading[], { asset }: Annotations): Problem | undefined {
   if (readings.length === 0) return undefined
   for (const name of statedChains(info)) {
     const stated = CHAIN_NAMES.get(name)
-    // One that is valid on every EVM chain is not the one that was named.
+    // A reading that is valid on every EVM chain does not count as the named chain.
     if (stated !== undefined && !readings.some(({ chain }) => chain === stated)) {
       const read = readings.map(({ chain }) => chain).join(", ")
       return problem("E-INT-013", "extra_info", `it is called ${name} (${stated}), and is of ${read}`)
@@ -94,7 +94,7 @@ function reaches(effect: Effect, to: string, chain: string): boolean {
   return accounts.some((account) => typeof account === "string" && sameAccount(account, to, chain))
 }
 
-/** Whether the effect may be what the amount in whole units says. Of an asset whose decimals nobody knows, any amount may be. */
+/** True if the effect can be the stated amount, which is in whole units. If the asset's decimals are unknown, any amount can be. */
 function couldBe(effect: Effect, amount: string, asset: Annotations["asset"]): boolean {
   if (!("amount" in effect) || typeof effect.asset !== "string") return effect.kind !== "call" || effect.value === 0n
   const native = NATIVE_ASSETS.get(chainOf(effect.asset))
@@ -102,5 +102,5 @@ function couldBe(effect: Effect, amount: string, asset: Annotations["asset"]): b
   return decimals === undefined || parseDecimal(trimmed(amount), decimals) === effect.amount
 }
 
-/** `1.500` as `1.5`, `01` as it is: only zeros behind the point say nothing. */
+/** Removes trailing zeros after the point: `1.500` becomes `1.5`. */
 const trimmed = (amount: string): string => (amount.includes(".") ? amount.replace(/\.?0+$/, "") : amount)

@@ -1,13 +1,14 @@
 /**
- * What a statement about a task is about, and what the task does in words that every node and every approver's own binary finds alike:
- * of the payloads what this release reads in them, without names of anybody's file and without notes; of everything else the document.
+ * The subject of a statement about a task (approvals.md 1), with what the task does in words. Every node, and the approver's own program,
+ * must find the same words. So they come from the document and from what this release reads in the payloads, without the names of anybody's
+ * configuration and without notes. These lines are signed: a change of their text is a change of the format.
  */
 import { readingLines, type StatementSubject } from "../approvals/statement.ts"
 import { intentText } from "../intent/text.ts"
 import type { KeyReshareTask, KeySignTask, Task } from "../wire/task.ts"
 import { type Intents, taskIntentHash } from "./intents.ts"
 
-/** `digest`: of the document (wire/task.ts). `epoch`: of the share that signs, hex; of a KeySign alone, since others make epochs. */
+/** `digest` is that of the document (wire/task.ts). `epoch` is that of the signing share, hex; used for KeySign only. */
 export function subjectOf(task: Task, digest: string, epoch: string | undefined, intents: Intents): StatementSubject {
   return {
     task: task.task_id,

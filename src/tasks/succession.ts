@@ -1,6 +1,6 @@
 /**
- * Certificates that reach a node from outside a session: the acks that it lacked, the news that a group went on without it, or
- * the epoch that its own was dealt from. Each proves itself; which node handed it on does not matter (threshold.md 6.4).
+ * Certificates that reach a node outside a session: the acks that it lacked, the news of an epoch made without it, or the parent of its own
+ * epoch. Each certificate proves itself, so it does not matter who passed it on (threshold.md 6.4).
  */
 import { equal, fromHex, toHex } from "../bytes.ts"
 import { type GroupPublic, memberOf } from "../keys/group.ts"
@@ -15,11 +15,11 @@ import type { TaskPorts } from "./ports.ts"
 
 type SetUpTask = KeyGenTask | KeyReshareTask
 
-/** What an outcome of the task says in public, to be proven by its acks; undefined where it is no answer to the task. */
+/** The public part of an outcome, which its acks must still prove; undefined if it is not an answer to the task. */
 export const madeBy = (task: SetUpTask, attempt: number, outcome: GroupOutcome): MadeEpoch | undefined =>
   task.type === "KeyGen" ? generationOf(task, attempt, outcome) : successionOf(task, attempt, outcome)
 
-/** The epoch as this node has it now; undefined if it knew that already or the certificate proves nothing to it. */
+/** Activates the epoch of a certified outcome and returns its record; undefined if it was known, or if the certificate proves nothing. */
 export function succeed(
   task: SetUpTask,
   attempt: number,
@@ -32,12 +32,12 @@ export function succeed(
   const known = groups.list().filter(({ groupId }) => groupId === outcome.group_id)
   const own = known.find((group) => equal(group.epochId, epochId))
   if (own !== undefined) {
-    // Which of two first keys that were promised counts, no rank decides; kinds.ts does.
+    // Between two prepared first keys rank does not decide; kinds.ts does (`certified`).
     const isPromisedKey = own.mode === "keygen" && own.status === "PREPARED"
     const isNews = own.certificate === undefined && !isPromisedKey && verifyCertificate(own, acks)
     return isNews ? groups.activate(own.groupId, own.epochId, acks) : undefined
   }
-  // No honest node promises what is dated beyond tomorrow: it would outrank all that is made until then.
+  // No honest node acks an epoch dated more than a day ahead: it would outrank all epochs made until then.
   const made = fromTheFuture(task, ports.now()) === undefined ? madeBy(task, attempt, outcome) : undefined
   if (made === undefined) return undefined
   for (const other of known) {
@@ -49,18 +49,19 @@ export function succeed(
   return undefined
 }
 
-/** What an epoch on record proves: one that is certified, what came after it; one that is ours at least by promise, what it was dealt from. */
+/** The record that a known epoch proves: a certified epoch proves its successor; a certified or prepared one proves its parent. */
 function provenBy(known: GroupPublic, made: MadeEpoch): GroupPublic | undefined {
   const isCertified = known.certificate !== undefined
   const next = isCertified ? successorOf(known, made) : undefined
   return next ?? (isCertified || known.status === "PREPARED" ? ancestorOf(known, made) : undefined)
 }
 
-/** Under an epoch whose use this node has seen, older shares of the group are erased, and it is said. */
+/** Erases and logs the shares of older epochs of the group. The caller has seen the epoch sign. */
 export function retireBefore(group: GroupPublic, ports: TaskPorts): void {
   sayErased(ports.groups.retire(group.groupId, group.epochId), ports)
 }
 
+/** Logs the erased epochs of which this node was a member. */
 export function sayErased(records: readonly GroupPublic[], ports: Pick<TaskPorts, "self" | "log">): void {
   for (const erased of records) {
     if (memberOf(erased, ports.self) === undefined) continue

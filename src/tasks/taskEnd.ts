@@ -1,6 +1,6 @@
 /**
- * The end of one task: from the moment that it is known it can be no other one, and it is recorded as soon as the store lets it. A disk
- * that is full now has room later, and no task stays without an end.
+ * The end of one task. Once an end is known it does not change, and it is recorded as soon as the store can: it retries, because a full
+ * disk may have room later. So every task gets its end.
  */
 import type { Bytes } from "../bytes.ts"
 import { CosignerError, errorText } from "../errors.ts"
@@ -15,7 +15,7 @@ import { type Finish, isFinal, type TaskPorts, type TaskRecord } from "./ports.t
 import { reportOf } from "./report.ts"
 import { fired } from "./signals.ts"
 
-/** How long after a failure of the store a step is tried again. */
+/** Time between a failure of the store and the next try. */
 const AGAIN_MS = 5_000
 
 export class TaskEnd {
@@ -25,24 +25,24 @@ export class TaskEnd {
   #record: (() => Promise<void>) | undefined
   #unclosed: (() => Promise<void>) | undefined
 
-  /** `intents`: what the payloads of the task do, as far as they are read by then. */
+  /** `intents` returns the intents of the task's payloads, as far as they are read. */
   constructor(task: Task, ports: TaskPorts, intents: () => Intents) {
     this.#task = task
     this.#ports = ports
     this.#intents = intents
   }
 
-  /** Whether or not the store has it yet. */
+  /** True once the task has an end, recorded or not. */
   get isKnown(): boolean {
     return this.#record !== undefined
   }
 
-  /** The row of the last session is open, because the store refused to close it; `close` does. */
+  /** Remembers that the row of the last session is still open because the store failed; `close` closes it. */
   leaveOpen(close: (() => Promise<void>) | undefined): void {
     this.#unclosed = close
   }
 
-  /** Before another session begins. */
+  /** Closes the row of the last session if it is open. Call before another session begins. */
   async closeLast(): Promise<void> {
     await this.#unclosed?.()
     this.#unclosed = undefined
@@ -56,15 +56,15 @@ export class TaskEnd {
     return this.as(() => ({ state: "completed", outcome: outcome() }), closing)
   }
 
-  /** Rejects where the store does not take it now. */
+  /** Records an end. Rejects if the store fails; the end is kept for `anyhow`. */
   as(end: () => Finish, closing?: Bytes): Promise<void> {
     this.#record = () => this.#finish(end(), closing)
     return this.#record()
   }
 
   /**
-   * Records the end that the task has come to, or `otherwise` where it has come to none, and tries again for as long as it takes: a
-   * signature that exists is never reported as failed.
+   * Records the known end, or a failure with `otherwise` if none is known. Retries until it succeeds or `suspended` fires. So a signature
+   * that exists is never reported as failed.
    */
   async anyhow(otherwise: Refusal, suspended: AbortSignal): Promise<void> {
     const { log, journal } = this.#ports
@@ -76,7 +76,7 @@ export class TaskEnd {
         await (this.#record === undefined ? this.fail(otherwise) : this.#record())
         return
       } catch (error) {
-        // What cannot become an outcome never will; nothing but the store gets better by itself.
+        // An error of the store may pass. Any other means that the known end cannot be made: record `otherwise` next time.
         if (!(error instanceof CosignerError)) this.#record = undefined
         log.warn("the end of a task could not be recorded", { task: taskId, error: errorText(error) })
         await pause(this.#ports, suspended)
@@ -95,7 +95,7 @@ export class TaskEnd {
     send(reportOf(record))
   }
 
-  /** No end hides a result: neither an epoch that was certified before it was journalled, nor a share that has left. */
+  /** Corrects an end that would hide a result: a certified epoch that is not in the journal yet, or a share that has left. */
   #trueEnd(asked: Finish): Finish {
     if (asked.state === "completed") return asked
     const outcome = madeOutcome(this.#task, this.#ports)
@@ -109,7 +109,7 @@ export class TaskEnd {
   }
 }
 
-/** Until the store may have recovered, or `stop` fires. */
+/** Waits until the store may have recovered, or until `stop` fires. */
 export async function pause({ alarm, now }: Pick<TaskPorts, "alarm" | "now">, stop: AbortSignal): Promise<void> {
   using later = alarm(now() + AGAIN_MS)
   await fired(AbortSignal.any([later.signal, stop]))

@@ -1,7 +1,7 @@
 /**
- * The words of people on one task (approvals.md 3): those that WaaS brought and this node verified. Order, repetition and doubles
- * change nothing: of each person's words of one kind the one that holds longest is kept. What is not verified leaves no trace but a
- * line in the log, and costs at most so many verifications a second.
+ * The words of people on one task (approvals.md 3) that WaaS sent and this node verified. Order and repetition do not matter: for each
+ * person and kind of word, the one with the latest expiry is kept. A word that does not verify leaves only a log line, and the number of
+ * verifications per second is bounded.
  */
 import { decodeSignedStatement, encodeSignedStatement } from "../approvals/approver.ts"
 import { isUnfit, type StatementSubject } from "../approvals/statement.ts"
@@ -12,9 +12,9 @@ import type { IsSpent, SpentWord } from "../policy/decision.ts"
 import type { People, Presented } from "../policy/people.ts"
 import { TokenBucket } from "../tokenBucket.ts"
 
-/** Beyond it a word waits until WaaS says it again; verifying one costs about a millisecond. */
+/** Beyond this rate a word is dropped until WaaS sends it again. A verification takes about a millisecond. */
 const VERIFICATIONS = { burst: 256, perSecond: 16 }
-/** How many words of one task are remembered as seen: more than WaaS keeps of it. Beyond that they are verified again. */
+/** The most words of one task that are remembered as seen: more than WaaS keeps of a task. Beyond that, words are verified again. */
 const REMEMBERED = 512
 
 export class TaskWords {
@@ -22,12 +22,12 @@ export class TaskWords {
   readonly #people: () => People
   readonly #bucket: TokenBucket
   readonly #seen: Set<string> = new Set()
-  /** By approver and kind. */
+  /** By kind of word and approver. */
   readonly #words: Map<string, Word> = new Map()
-  /** Whose keys the words were verified with. */
+  /** The approvers file that the words were verified with. */
   #verifiedWith: People
 
-  /** `people` are those of the moment: the rules can be read again. */
+  /** `people` returns the current approvers file, which can be reloaded. */
   constructor(subject: StatementSubject, people: () => People, nowMs: number) {
     this.#subject = subject
     this.#people = people
@@ -39,14 +39,14 @@ export class TaskWords {
     return this.#subject
   }
 
-  /** The word where it says something new that counts; a text where it does not count, and why; undefined where it was known. */
+  /** Returns the word if it counts and is new; a text if it does not count, with the reason; undefined if it changes nothing. */
   take(bytes: Uint8Array, nowMs: number): Word | string | undefined {
     this.#verifyAgain()
     const name = toHex(sha256(bytes))
     if (this.#seen.has(name)) return undefined
     const word = this.#verified(bytes, nowMs)
     if (word === undefined) return undefined
-    // Neither remembered nor kept: it may come into its time, and must not stand in the way of one that is in it.
+    // Neither remembered nor kept: it may count later, and must not replace a word that counts now.
     if (!isUnfit(word) && !isInTime(word, nowMs)) return "its time is over, or ends too far ahead"
     if (this.#seen.size >= REMEMBERED) this.#seen.clear()
     this.#seen.add(name)
@@ -67,8 +67,8 @@ export class TaskWords {
   }
 
   /**
-   * Words that count at this moment, under the keys of this moment. `isSpent`: whether another task consumed the word's nonce. A
-   * rejection that counted once counts on: its time may end while callback servers are asked, and it must be heard after that too.
+   * The words that count now, under the current keys. `isSpent` tells whether another task consumed a word. A rejection that counted once
+   * counts after its expiry too, because it may expire while callback servers are asked.
    */
   standing(nowMs: number, isSpent: IsSpent = () => false): readonly Word[] {
     this.#verifyAgain()
@@ -76,7 +76,7 @@ export class TaskWords {
     return [...this.#words.values()].filter((word) => isDue(word) && !isSpent(word.statement))
   }
 
-  /** Verifies the words again if the approvers file changed. Words of a person who is gone from it, or has another key there, are dropped. */
+  /** Verifies the words again if the approvers file changed. Drops the words of a person who is gone from it or has another key there. */
   #verifyAgain(): void {
     const people = this.#people()
     if (people === this.#verifiedWith) return
@@ -87,7 +87,7 @@ export class TaskWords {
     }
   }
 
-  /** The words that the approval consumed. Their time may have passed since; their keys must still be those of the file. */
+  /** The consumed words that still verify under the current keys. They may have expired since. */
   recall(consumed: readonly Bytes[]): readonly Word[] {
     const { approvers } = this.#people()
     return consumed.flatMap((bytes) => {
@@ -107,7 +107,7 @@ export function saidIn(words: readonly Pick<SpentWord, "approver" | "decision">[
   return { requestedBy: by("request"), approvedBy: by("approve"), rejectedBy: by("reject") }
 }
 
-/** As the journal keeps it. */
+/** The word in the form that the journal keeps. */
 export const spentWord = ({ statement, signed }: Word): SpentWord => ({
   approver: statement.approver,
   decision: statement.decision,
