@@ -14,8 +14,7 @@ import { nodeIdOf } from "../wire/nodeId.ts"
 import type { Task } from "../wire/task.ts"
 import { type CheckLocks, type OpenChecks, openChecks } from "./checks.ts"
 import { isStoreFault, storeFault } from "./endings.ts"
-import { frozenError, groupsOf } from "./freeze.ts"
-import { releaseRefusal } from "./hold.ts"
+import { releaseError, releaseRefusal } from "./hold.ts"
 import { type AttemptStart, type Plan, type Refusal, refuse } from "./plan.ts"
 import type { HostedSession, SessionRow, TaskPorts } from "./ports.ts"
 
@@ -143,11 +142,9 @@ function requireInTime({ deadline_ms: deadlineMs }: Task, nowMs: number): void {
 }
 
 /** The last check before a share leaves. Throws E-FRZ-001 and E-AUD-008. */
-function requireReleased(task: Task, { freezes, logDoubt }: TaskPorts): void {
-  const freeze = freezes.over(groupsOf(task))
-  if (freeze !== undefined) throw frozenError(freeze)
-  const doubt = logDoubt()
-  if (doubt !== undefined) throw new CosignerError("E-AUD-008", { from: doubt.from })
+function requireReleased(task: Task, ports: TaskPorts): void {
+  const held = releaseError(task, ports)
+  if (held !== undefined) throw held
 }
 
 const rowOf = (sid: Bytes, taskId: string, attempt: number, plan: Plan, ports: TaskPorts): SessionRow => ({

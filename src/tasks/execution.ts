@@ -30,7 +30,7 @@ import { SessionInbox } from "./senderQuota.ts"
 import { onFired } from "./signals.ts"
 import { amongSigners, isLeftBehind, planOfSigners, unableFor } from "./signers.ts"
 import { retireBefore } from "./succession.ts"
-import { pause, TaskEnd } from "./taskEnd.ts"
+import { journalled, pause, TaskEnd } from "./taskEnd.ts"
 
 type TaskCommand =
   | { readonly kind: "start"; readonly attempt: number; readonly terms: StartTerms | undefined }
@@ -370,8 +370,6 @@ export class TaskExecution {
   }
 
   #record(): TaskRecord {
-    const record = this.#ports.journal.get(this.task.task_id)
-    if (record === undefined) throw new CosignerError("E-CLI-001", { what: "a running task is not in the journal" })
-    return record
+    return journalled(this.task, this.#ports)
   }
 }

@@ -6,8 +6,8 @@ import { CosignerError } from "../errors.ts"
 import type { Decision } from "../policy/decision.ts"
 import type { Task } from "../wire/task.ts"
 import { clockRefusal } from "./clock.ts"
-import { freezeRefusal } from "./freeze.ts"
-import { type Refusal, refuse } from "./plan.ts"
+import { frozenError, groupsOf } from "./freeze.ts"
+import { type Refusal, refusalOf } from "./plan.ts"
 import type { TaskPorts } from "./ports.ts"
 
 type HoldPorts = Pick<TaskPorts, "freezes" | "logDoubt" | "clockOff">
@@ -17,13 +17,23 @@ export const holdRefusal = (task: Task, ports: HoldPorts): Refusal | undefined =
   releaseRefusal(task, ports) ?? clockRefusal(ports)
 
 /** The part of it that also keeps a finished message from leaving: a freeze or a log in doubt, but not a wrong clock. */
-export const releaseRefusal = (task: Task, ports: Omit<HoldPorts, "clockOff">): Refusal | undefined =>
-  freezeRefusal(task, ports) ?? doubtRefusal(ports)
+export function releaseRefusal(task: Task, ports: Omit<HoldPorts, "clockOff">): Refusal | undefined {
+  const held = releaseError(task, ports)
+  return held && refusalOf(held)
+}
 
-/** E-AUD-008 while a peer holds a checkpoint that contradicts this node's log: this node may be an older copy of itself. */
-function doubtRefusal({ logDoubt }: Pick<TaskPorts, "logDoubt">): Refusal | undefined {
+/**
+ * The same as an error: E-FRZ-001, or E-AUD-008 while a peer holds a checkpoint that contradicts this node's log, because this node may be
+ * an older copy of itself.
+ */
+export function releaseError(
+  task: Task,
+  { freezes, logDoubt }: Omit<HoldPorts, "clockOff">,
+): CosignerError | undefined {
+  const freeze = freezes.over(groupsOf(task))
+  if (freeze !== undefined) return frozenError(freeze)
   const doubt = logDoubt()
-  return doubt && refuse("E-AUD-008", { from: doubt.from })
+  return doubt && new CosignerError("E-AUD-008", { from: doubt.from })
 }
 
 /** The rejection by a freeze or a log in doubt, as a decision. Throws E-TSK-045 while the clock is wrong, which puts the task off. */

@@ -99,14 +99,17 @@ export class TaskEnd {
   #trueEnd(asked: Finish): Finish {
     if (asked.state === "completed") return asked
     const outcome = madeOutcome(this.#task, this.#ports)
-    return outcome === undefined ? unlessSigned(this.#expect(), asked) : { state: "completed", outcome }
+    return outcome === undefined
+      ? unlessSigned(journalled(this.#task, this.#ports), asked)
+      : { state: "completed", outcome }
   }
+}
 
-  #expect(): TaskRecord {
-    const record = this.#ports.journal.get(this.#task.task_id)
-    if (record === undefined) throw new CosignerError("E-CLI-001", { what: "a running task is not in the journal" })
-    return record
-  }
+/** The record of a running task. */
+export function journalled({ task_id: taskId }: Task, { journal }: Pick<TaskPorts, "journal">): TaskRecord {
+  const record = journal.get(taskId)
+  if (record === undefined) throw new CosignerError("E-CLI-001", { what: "a running task is not in the journal" })
+  return record
 }
 
 /** Waits until the store may have recovered, or until `stop` fires. */
