@@ -5,7 +5,7 @@
 import { type Static, Type } from "@sinclair/typebox"
 import { ApiFailure, notFound } from "../failure.ts"
 import { newUuid } from "../ids.ts"
-import type { WebhookEndpoint, WebhookEvent } from "../store/model.ts"
+import type { WebhookEndpoint, WebhookEvent } from "../store/webhookModel.ts"
 import { webhookEndpoint, webhookEvent, webhookLog } from "../webhooks/shapes.ts"
 import { problemOfTarget } from "../webhooks/target.ts"
 import { EVENT_TYPES } from "../webhooks/types.ts"

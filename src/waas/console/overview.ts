@@ -3,9 +3,10 @@ import { build } from "../../build.ts"
 import { cut } from "../../panel/schemas.ts"
 import type { EngineLook } from "../engine/looked.ts"
 import type { WaasReadinessItem } from "../standing.ts"
-import type { NodeFencingToken, WebhookEndpoint } from "../store/model.ts"
+import type { NodeFencingToken } from "../store/model.ts"
 import type { ReplicaSeen } from "../store/replica.ts"
 import type { WaasStore } from "../store/store.ts"
+import type { WebhookEndpoint } from "../store/webhookModel.ts"
 import type { ConsoleEndpoint, ConsoleNode, Overview } from "./documents.ts"
 
 export interface StoreNow {

@@ -1,4 +1,4 @@
-/** A store that one process serves: everything is its own, and there is nobody to agree with. */
+/** SharedStore for a store that one process serves alone: all work is its own, and every agreement is made in memory. */
 import { isNewest } from "../engine/fencing.ts"
 import { KeyedTurns } from "../engine/turns.ts"
 import type { NodeFencingToken } from "./model.ts"
@@ -19,7 +19,7 @@ export function alone(store: Pick<WaasStore, "fencingToken" | "commit" | "liveTa
     living: () => 1,
     exclusively: (name, work) => turns.take(name, work),
     takeOver: async () => [],
-    // What is open is at work here: whoever asks has looked there.
+    // The caller works on all open tasks itself and did not find the task among them, so it is not open.
     ownerOf: async (): Promise<TaskOwner> => "none",
     async leaveErrand(requestId: string, errand: Errand) {
       if (!(await store.liveTasks()).some(({ request }) => request.id === requestId)) return false
@@ -41,7 +41,7 @@ export function alone(store: Pick<WaasStore, "fencingToken" | "commit" | "liveTa
       }
     },
     tell,
-    // Of the connections of one process its relay knows.
+    // Never "twin": the relay of this process knows all connections of its nodes.
     admit: (nodeId: string, token: NodeFencingToken) =>
       turns.take(`fencing ${nodeId}`, async () => {
         if (!isNewest(token, await store.fencingToken(nodeId))) return "behind"

@@ -1,19 +1,20 @@
 /**
- * Names that one process at a time holds. In this process work of one name waits in order; between processes it looks again. A claim
- * of a process that is dead counts as free, and so does one of our own that nobody here holds: giving it up may have failed.
+ * Claims: names that one process at a time holds. Work with the same name waits in order within a process; between processes the waiting
+ * one polls. A claim of a dead process counts as free, and so does one of this process that no work here holds: giving it up may have
+ * failed.
  */
 import { CosignerError } from "../../errors.ts"
 import { KeyedTurns } from "../engine/turns.ts"
 import type { Postgres } from "./postgres.ts"
 
-/** How long a caller waits for its turn, and how often it looks meanwhile. */
+/** How long a caller waits for a claim, and the pauses between its tries. */
 const MOST_WAIT_MS = 10_000
 const LOOK_MS = { least: 10, most: 200 }
 
-/** In one statement, which commits by itself: with or without waiting for the disk. */
+/** Sets within the one statement, which is a transaction of its own, whether its commit waits for the disk. */
 const SYNC = "SELECT set_config('synchronous_commit', ?, TRUE)"
 
-/** No row comes back where another one that lives has it, or this process does not live any more. Once more changes nothing. */
+/** Returns no row if another living process has the claim, or if this process was declared dead. May be repeated. */
 const CLAIM = `WITH sync AS (${SYNC}) INSERT INTO claims (name, replica)
   SELECT ?, replicas.id FROM replicas, sync WHERE id = ? AND alive
   ON CONFLICT (name) DO UPDATE SET replica = excluded.replica
@@ -26,7 +27,7 @@ export class Claims {
   readonly #db: Postgres
   readonly #replicaId: string
   readonly #turns = new KeyedTurns()
-  /** What could not be given up. */
+  /** Names whose claims could not be given up, or are being given up. */
   readonly #kept = new Set<string>()
 
   constructor(db: Postgres, replicaId: string) {
@@ -34,6 +35,7 @@ export class Claims {
     this.#replicaId = replicaId
   }
 
+  /** Runs `work` while this process holds the claim. Throws E-WAA-088 if it was not free in time; `work` has not begun then. */
   exclusively<T>(name: string, work: () => Promise<T>): Promise<T> {
     const untilMs = performance.now() + MOST_WAIT_MS
     return this.#turns.take(name, async () => {
@@ -41,13 +43,13 @@ export class Claims {
         await this.#claimed(name, untilMs)
         return await work()
       } finally {
-        // It may be ours though the answer that said so was lost.
+        // Also if #claimed failed: the claim may have been made, and only its answer lost.
         await this.#giveUp(name)
       }
     })
   }
 
-  /** Gives up what could not be given up before. */
+  /** Gives up claims that could not be given up before. */
   async tidy(): Promise<void> {
     for (const name of this.#kept) {
       await this.#turns.take(name, async () => {
@@ -58,7 +60,7 @@ export class Claims {
 
   async #claimed(name: string, untilMs: number): Promise<void> {
     for (let pauseMs = LOOK_MS.least; ; pauseMs = Math.min(pauseMs * 2, LOOK_MS.most)) {
-      // A caller that waited here for all its time is gone, too.
+      // Checked before the first try too: a caller that spent its time waiting in this process has given up.
       if (performance.now() > untilMs) throw new CosignerError("E-WAA-088", { name })
       if (await this.#claim(name)) return
       await Bun.sleep(pauseMs)
@@ -80,5 +82,5 @@ export class Claims {
   }
 }
 
-/** A request_id is unique in the store besides: a claim that a crash of the database loses costs an error at most. */
+/** Claims of a request_id need not be durable: the request_id is unique in the store, so a claim lost in a crash costs an error at most. */
 const isOfRequest = (name: string): boolean => name.startsWith("request ")

@@ -1,6 +1,5 @@
 /**
- * waas.db as a file that travels: a consistent copy beside a WaaS that serves it, and a copy that becomes a database again, looked at
- * before anybody relies on it.
+ * Copies of waas.db: makes a consistent copy while a WaaS serves the database, and turns a copy into a database again, after checking it.
  */
 import { Database } from "bun:sqlite"
 import { CosignerError } from "../../errors.ts"
@@ -8,7 +7,7 @@ import { checkIntegrity } from "./integrity.ts"
 import { migrate } from "./schema.ts"
 import { guarded } from "./sqlite.ts"
 
-/** What a copy holds, for people and for the comparison of two. */
+/** How much a copy holds, for people and to compare two copies. */
 interface CopyCounts {
   readonly vaults: number
   readonly groups: number
@@ -27,7 +26,7 @@ interface DatabaseCopy {
   readonly token: CopyToken
 }
 
-/** Copies the database in one moment; a WaaS may be writing to it meanwhile, and waits for nothing. Throws E-WAA-006. */
+/** Copies the database as it is at one moment. A WaaS may write to it meanwhile, and need not wait. Throws E-WAA-006. */
 export function copyDatabase(from: string, to: string): void {
   guarded(from, () => {
     const db = new Database(from, { readwrite: true, create: false, strict: true })
@@ -41,14 +40,14 @@ export function copyDatabase(from: string, to: string): void {
 }
 
 /**
- * Brings a copy to this version and looks at all that a start depends on. With `newest` it is made the newest of all copies, above
- * whatever any node has followed. Nothing but this file is left. Throws E-WAA-005, -006 and -015.
+ * Brings a copy to this version's schema and checks everything that a start depends on. `newest` makes it the newest of all copies, above
+ * any that a node has followed (formats.md 14.1). Leaves no other file beside it. Throws E-WAA-005, E-WAA-006 and E-WAA-015.
  */
 export function openCopy(file: string, newest?: { readonly nowMs: number }): DatabaseCopy {
   return guarded(file, () => {
     const db = new Database(file, { readwrite: true, create: false, strict: true })
     try {
-      // No log beside it: the file is whole at every moment, and can be given another name.
+      // Without a write-ahead log beside it, the file is complete by itself and can be renamed.
       db.run("PRAGMA journal_mode = DELETE")
       db.run("PRAGMA synchronous = FULL")
       migrate(db, file)

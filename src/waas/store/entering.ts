@@ -1,6 +1,6 @@
 /**
- * How a process comes to serve a shared store: beside whoever does, at once; or alone (an adoption), once nobody else is alive, and then
- * the others wait for its end.
+ * How a process begins to serve a shared store: normally at once, beside others; for an adoption alone, once no other process is alive.
+ * While a process serves alone, the others wait until it has ended.
  */
 import type { TransactionSQL } from "bun"
 import { CosignerError, isCode } from "../../errors.ts"
@@ -9,8 +9,9 @@ import type { Postgres } from "./postgres.ts"
 import { LOCKS } from "./postgresSchema.ts"
 import { LEASE_MS, LIVING, LivingReplica, type Replica, type ReplicaOptions } from "./replica.ts"
 
-/** How often whoever waits looks. */
+/** How often a process that waits looks again. */
 const LOOK_MS = 500
+/** The advisory lock that makes processes enter one after another. */
 const ENTERING = 3
 
 interface EnterOptions extends ReplicaOptions {
@@ -19,7 +20,7 @@ interface EnterOptions extends ReplicaOptions {
   readonly signal: AbortSignal
 }
 
-/** Undefined once the signal fires. Throws E-WAA-070, E-WAA-071. */
+/** Waits until this process may serve the store, and while the database is away. Undefined if the signal fired. Throws E-WAA-071. */
 export async function enter(db: Postgres, options: EnterOptions): Promise<Replica | undefined> {
   const { signal, log } = options
   let told = ""
@@ -41,10 +42,10 @@ export async function enter(db: Postgres, options: EnterOptions): Promise<Replic
 
 type ReplicaPlace = { readonly id: string; readonly living: readonly string[] } | { readonly active: string }
 
-/** A number for this process, beside those that live; or whom it waits for. */
+/** Gives this process its number, with the numbers of all living processes; or says for which process it waits. */
 async function claimed(tx: TransactionSQL, { name, isAlone }: EnterOptions): Promise<ReplicaPlace> {
   await tx.unsafe("SELECT pg_advisory_xact_lock($1, $2)", [LOCKS, ENTERING])
-  // One that fell silent is waited for no longer: nothing that it commits counts from now on. A commit on its way comes first.
+  // A process that fell silent is declared dead: none of its commits is carried out from now on. This waits for one that is under way.
   const silent = "seen < clock_timestamp() - make_interval(secs => $1)"
   await tx.unsafe(`UPDATE replicas SET alive = FALSE WHERE alive AND (alone OR $2) AND ${silent}`, [
     LEASE_MS / 1000,
@@ -66,7 +67,7 @@ async function claimed(tx: TransactionSQL, { name, isAlone }: EnterOptions): Pro
   return { id: row.id, living: living.map(({ id }) => id) }
 }
 
-/** A database that is away comes back; everything else is for people. */
+/** E-WAA-070 as a value, because a database that is away comes back; rethrows everything else. */
 function unlessAway(error: unknown): CosignerError {
   if (isCode(error, "E-WAA-070")) return error
   throw error

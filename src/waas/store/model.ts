@@ -1,4 +1,4 @@
-/** What WaaS keeps, as plain records: every field is public, nothing here can sign. REST shapes are in ../shapes.ts, tables in schema.ts. */
+/** The records that WaaS stores. All of it is public, and none of it can sign. REST shapes are in ../shapes.ts, tables in schema.ts. */
 import type { Bytes } from "../../bytes.ts"
 import type { Algorithm } from "../../mpc/session.ts"
 import type { Awaited } from "../../policy/decision.ts"
@@ -16,7 +16,10 @@ export interface Organisation {
   readonly createdMs: number
 }
 
-/** What a key may do: read reads; approve hands over words of people as well; operate signs and makes addresses too; admin changes vaults, groups and keys as well. */
+/**
+ * What an API key may do; each role may do all that the one before it may. read: read. approve: hand over approvers' statements and orders.
+ * operate: sign, and make addresses. admin: change vaults and groups, and make their keys.
+ */
 export type ApiRole = "read" | "approve" | "operate" | "admin"
 
 export interface ApiKey {
@@ -24,7 +27,7 @@ export interface ApiKey {
   readonly publicKey: string
   readonly name: string
   readonly role: ApiRole
-  /** IP addresses and networks (`10.0.0.0/8`) that it is used from; empty: from anywhere. */
+  /** IP addresses and networks (`10.0.0.0/8`) from which it may be used; empty: from anywhere. */
   readonly addresses: readonly string[]
   readonly createdMs: number
   readonly revokedMs: number | undefined
@@ -45,7 +48,7 @@ export interface Vault {
   readonly type: VaultType
   /** Empty until the main group is Valid; from then on fixed. */
   readonly rootKeys: readonly RootKey[]
-  /** The time that its signing requests get to be approved and signed; absent: that of every other request. */
+  /** How long its signing requests may take to be approved and signed; absent: as long as other requests. */
   readonly approvalDeadlineMs?: number
   readonly createdMs: number
 }
@@ -62,7 +65,7 @@ export interface Holder {
 /** A group as the nodes know it. */
 export interface ShareGroup extends RootKey {
   readonly shareGroupId: string
-  /** What ranks its epochs: of the task that made the one in use, its time, and the epoch's id. Absent before any reshare. */
+  /** The rank of the epoch in use: when the task that made it was created, then the epoch's id (hex). Absent before any reshare. */
   readonly epoch?: { readonly createdMs: number; readonly epochId: string }
 }
 
@@ -118,8 +121,9 @@ export type SignStatus = "Initializing" | "Approving" | "Processing" | "Declined
 
 export interface SignRequest extends RequestCommon {
   readonly signRequestId: string
-  /** The caller's idempotency key, and the digest of what came under it. */
+  /** The caller's idempotency key. */
   readonly requestId: string
+  /** Digest of what the caller asked for under `requestId`: another request under the same key is refused. */
   readonly fingerprint: string
   readonly groupId: string
   readonly curve: CurveType
@@ -129,14 +133,14 @@ export interface SignRequest extends RequestCommon {
   readonly status: SignStatus
 }
 
-/** A check-up that one node signs with its own share of each of the group's keys (formats.md 8). */
+/** A check-up: one node signs a message with its own share of each of the group's keys (formats.md 8). */
 export interface ShareSignRequest extends RequestCommon {
   readonly shareSignRequestId: string
   readonly groupId: string
   readonly nodeId: string
   /** `0x` hex. */
   readonly message: string
-  /** What the node's signatures must verify under, as its epoch's outcome had it. */
+  /** The public key shares under which the node's signatures must verify. */
   readonly shareKeys: readonly ShareKey[]
   readonly status: SignStatus
 }
@@ -145,7 +149,7 @@ export interface ShareSignRequest extends RequestCommon {
 export interface ShareKey {
   readonly shareGroupId: string
   readonly curve: CurveType
-  /** enc(S_i), hex. */
+  /** enc(S_i), the encoded public key share, hex. */
   readonly publicKey: string
   /** The task of the reshare that made the epoch of this share; absent where no reshare made it. */
   readonly madeBy?: string
@@ -158,41 +162,50 @@ export interface VerifiedCheckup {
   readonly signature: Bytes
 }
 
-/** How far a node's database had come when it last connected: an older one is not let in again. */
+/** How far a node's database had come when the node last connected: a node with an older one is not admitted again (fencing.ts). */
 export interface NodeFencingToken {
+  /** Raised by an operator's restore or accepted rollback. */
   readonly incarnation: number
+  /** Counts starts of the node. */
   readonly boot: number
-  /** Of that start of the node, hex: tells a restart from a clone that counted the same. */
+  /** Random for each start, hex: tells a restart from a clone with the same `boot`. */
   readonly bootId: string
+  /** Counts commits of the node's database. */
   readonly generation: number
-  /** What the node spoke then; absent where an earlier release of WaaS wrote it. */
+  /** The protocol versions that the node told then; absent where an earlier release of WaaS wrote the token. */
   readonly versions?: NodeVersions
 }
 
-/** The latest that one participant said about a task. */
+/** The latest report of one participant on a task. */
 export interface NodeReport {
   readonly status: ReportStatus
   readonly attempt: number
   readonly approved: boolean
   readonly code: string
   readonly reason: string
-  /** What the node read in the payloads, where it said so before and this report does not. */
+  /** The reading of the payloads that an earlier report named, where this one does not (quorum.ts). */
   readonly read?: string
   /** SHA-256 of the outcome in canonical JSON, hex; empty without an outcome. */
   readonly outcomeDigest: string
   /** The outcome does not answer the task or does not verify. */
   readonly refused: boolean
-  /** The incarnation of the database that it was said from; absent for 0. A node that was restored since may not have it any more. */
+  /** The incarnation of the node's database then; absent for 0. A node that was restored since may have lost what it reported. */
   readonly incarnation?: number
 }
 
-/** approving: waiting for every yes. ready: all said yes, the next attempt waits for all to be online. The rest is final. */
+/**
+ * approving: waits for approvals of its nodes. ready: enough approved, and the next attempt waits for its pause or for nodes. running: an
+ * attempt is under way. The rest is final.
+ */
 type WaasTaskState = "approving" | "ready" | "running" | "completed" | "rejected" | "failed" | "cancelled"
 
-/** A node will be asked again from that moment on; how often it said later before; why. */
+/** A node said "later". */
 interface PutOff {
+  /** From when on the node is asked again. */
   readonly untilMs: number
+  /** How often it said so. */
   readonly times: number
+  /** Why. Empty where WaaS itself set the time, having just asked the node. */
   readonly code: string
 }
 
@@ -203,7 +216,7 @@ export interface TaskKey {
 }
 
 interface AwaitedWords {
-  /** Hex. */
+  /** The epoch that statements must name, hex. */
   readonly epoch: string | undefined
   readonly words: readonly Awaited[]
 }
@@ -212,9 +225,10 @@ export interface WaasTask {
   readonly taskId: string
   readonly request: { readonly kind: "tss" | "sign" | "shareSign"; readonly id: string }
   readonly type: TaskType
-  /** The exact bytes that were signed and sent, and their SHA-256 in hex. */
+  /** The exact bytes that were signed and sent. */
   readonly document: Bytes
   readonly signature: Bytes
+  /** SHA-256 of the document, hex. */
   readonly digest: string
   /** The participants. */
   readonly nodeIds: readonly string[]
@@ -230,36 +244,35 @@ export interface WaasTask {
   /** The accepted result; on a task that did not complete, signatures that came too late. */
   readonly outcome: TaskOutcome | undefined
   readonly reports: Readonly<Record<string, NodeReport>>
-  /** Of its document; absent for 1. */
+  /** The version of the document; absent for 1. */
   readonly taskVersion?: 2 | 3
-  /** Of version 3: so many of `nodeIds` sign. Absent where all take part. */
+  /** Version 3: how many of `nodeIds` sign. Absent where all of them take part. */
   readonly threshold?: number
-  /** Of a KeySign: the key that signs, and whose turn it is in the queue. Absent where an earlier release wrote it. */
+  /** KeySign: the key that signs. Absent where an earlier release wrote the task. */
   readonly key?: TaskKey
+  /** KeySign: the vault whose turn in the queue the task takes. Absent where an earlier release wrote the task. */
   readonly vaultId?: string
-  /** Of a KeySign: who was sent the document, and when. Absent: everybody was. */
+  /** KeySign: which nodes were sent the document, and when (ms). Absent: all were. */
   readonly asked?: Readonly<Record<string, number>>
-  /** Nodes that said later. */
+  /** Nodes that are asked again later. */
   readonly putOff?: Readonly<Record<string, PutOff>>
-  /** Of version 3: who signs in the attempt that was started last. */
+  /** Version 3: the signers of the attempt that was started last. */
   readonly signers?: readonly string[]
-  /** Of how many attempts each node was the reason that they ended. */
+  /** How many failed attempts each node was blamed for. */
   readonly faults?: Readonly<Record<string, number>>
-  /** Why attempts ended, the latest ones, for people. */
+  /** Why the latest attempts ended, for people. */
   readonly causes?: readonly string[]
-  /** Of the attempt that was started last, where its suite has them: whoever is told of it again is told the same. */
+  /** The terms of the attempt that was started last, if its suite has any: a repeated start must say the same. */
   readonly terms?: StartTerms
-  /** Nodes that wait for words of people, with the epoch that statements name there. */
+  /** What each node that waits for approvers waits for. */
   readonly awaits?: Readonly<Record<string, AwaitedWords>>
-  /** Words of people, in the order in which they came: base64 of approvals/approver.ts's form. */
+  /** Approvers' signed statements in the order in which they came, each base64 of approvals/approver.ts's encoding. */
   readonly approvals?: readonly string[]
-  /** Of a KeyShareSign task only. */
+  /** KeyShareSign: the public key shares under which the signatures must verify. */
   readonly shareKeys?: readonly ShareKey[]
 }
 
-export type WebhookEndpointStatus = "STATUS_ACTIVE" | "STATUS_INACTIVE"
-
-/** Fixes participants and threshold of the main groups of its vaults. */
+/** A project of vaults. It fixes the number of participants and the threshold of their main groups. */
 export interface Project {
   readonly projectId: string
   readonly name: string
@@ -268,7 +281,7 @@ export interface Project {
   readonly createdMs: number
 }
 
-/** A name for addresses of one vault. */
+/** A named set of addresses of one vault. */
 export interface Wallet {
   readonly walletId: string
   readonly vaultId: string
@@ -278,7 +291,7 @@ export interface Wallet {
   readonly createdMs: number
 }
 
-/** One address of a wallet: public, and derived again by whoever relies on it. */
+/** One address of a wallet. Whoever relies on it derives it again: the record is no proof. */
 export interface WalletAddress {
   readonly walletId: string
   readonly vaultId: string
@@ -287,15 +300,16 @@ export interface WalletAddress {
   /** Canonical: `m/44/60/0/0/5`. */
   readonly path: string
   readonly encoding: string
-  /** Extended public key at the path, and of the root. */
+  /** Extended public key at the path. */
   readonly pubkey: string
+  /** Extended public key of the root. */
   readonly rootPubkey: string
   /** Taproot only: the internal key, hex. */
   readonly xOnlyPubkey: string | undefined
   readonly createdMs: number
 }
 
-/** A transaction or signed message of a wallet, as the published objects have it (formats.md 7.4); signed by the request of its id. */
+/** A transaction or signed message of a wallet (formats.md 7.4). The signing request that signs it has the same id. */
 export interface WalletTransaction {
   readonly transactionId: string
   readonly requestId: string
@@ -306,28 +320,29 @@ export interface WalletTransaction {
   readonly chainId: string
   readonly type: TransactionKind
   readonly status: TransactionStatus
-  /** Empty where the status says it all. */
+  /** Empty where `status` needs no more detail. */
   readonly subStatus: string
   readonly failedReason: string
-  /** As the published objects spell them. */
+  /** In the form of the published objects, like `destination`. */
   readonly source: Readonly<Record<string, unknown>>
   readonly destination: Readonly<Record<string, unknown>>
-  /** Of a message: in the form that its kind has. Empty before it is signed. */
+  /** Of a message, in the form of its kind; empty until it is signed. */
   readonly signature: string
   readonly description: string
   readonly categories: readonly string[]
   readonly createdMs: number
   readonly updatedMs: number
-  /** What becomes of it once it is signed; absent for a message. */
+  /** How far WaaS takes the transaction by itself; absent for a message. */
   readonly process?: TransactionProcess
-  /** Of a transfer. */
+  /** The token of a transfer. */
   readonly tokenId?: string
-  /** Which group signs, and which of its nodes; absent: WaaS chooses. */
+  /** The group that signs, and which of its nodes; absent: WaaS chooses. */
   readonly signers?: { readonly groupId: string; readonly nodeIds?: readonly string[] }
-  /** Of an EVM transaction. */
+  /** EVM transactions only. */
   readonly draft?: EvmDraft
-  /** Signed, `0x` hex, and its hash. */
+  /** The signed transaction, `0x` hex. */
   readonly rawTx?: string
+  /** The hash of `rawTx`. */
   readonly transactionHash?: string
   readonly block?: { readonly number: number; readonly hash: string }
 }
@@ -351,48 +366,4 @@ export interface EvmDraft {
   readonly gasLimit: string
   /** `0x` hex. */
   readonly unsigned: string
-}
-
-/** Somebody's server that is told what happens (formats.md 7.5). */
-export interface WebhookEndpoint {
-  readonly endpointId: string
-  readonly url: string
-  readonly eventTypes: readonly string[]
-  readonly description: string
-  readonly status: WebhookEndpointStatus
-  readonly createdMs: number
-}
-
-export type WebhookEventStatus = "Success" | "Retrying" | "Failed"
-
-/** One event for one endpoint. Written with the change that it tells of. */
-export interface WebhookEvent {
-  readonly eventId: string
-  readonly endpointId: string
-  readonly url: string
-  readonly type: string
-  /** What it is about: events of one object arrive in order. */
-  readonly objectId: string
-  readonly data: Readonly<Record<string, unknown>>
-  readonly status: WebhookEventStatus
-  readonly retriesLeft: number
-  /** When it is sent, or sent again; the past for at once. */
-  readonly dueMs: number
-  readonly createdMs: number
-}
-
-/** One attempt to deliver an event. */
-export interface WebhookLog {
-  readonly logId: string
-  readonly eventId: string
-  readonly endpointId: string
-  readonly requestHeaders: Readonly<Record<string, string>>
-  /** The body as it was sent. */
-  readonly requestBody: string
-  /** Undefined where no answer came. */
-  readonly response: { readonly status: number; readonly body: string } | undefined
-  readonly tookMs: number
-  /** Empty if the endpoint took it. */
-  readonly failure: string
-  readonly createdMs: number
 }

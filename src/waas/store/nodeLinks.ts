@@ -1,6 +1,6 @@
 /**
- * Which node is connected to which process, with which of its starts: so that two starts of one node are not let in at two processes,
- * and a request finds the process that its node is connected to. Rows of processes that are dead count for nothing.
+ * Which node is connected to which process, and with which boot id. So two starts of one node (a clone) are not admitted at two processes,
+ * and a request can be handed to a process that its node is connected to. Rows of dead processes are ignored.
  */
 import { CosignerError } from "../../errors.ts"
 import { isNewest } from "../engine/fencing.ts"
@@ -9,28 +9,29 @@ import type { NodeFencingToken } from "./model.ts"
 import type { Postgres } from "./postgres.ts"
 import { decode } from "./rows.ts"
 
-/** Of another start, at another process that lives. */
+/** A connection of another start of the node to another living process. */
 const TWIN = `SELECT 1 FROM node_links WHERE node_id = $1 AND replica <> $2 AND boot_id <> $3
   AND EXISTS (SELECT 1 FROM replicas WHERE id = node_links.replica AND alive) LIMIT 1`
 
-/** For a process that lives: no row comes back otherwise. */
+/** Returns no row if this process was declared dead. */
 const LINK = `INSERT INTO node_links (node_id, replica, boot_id) SELECT $1, id, $3 FROM replicas WHERE id = $2 AND alive
   ON CONFLICT (node_id, replica) DO UPDATE SET boot_id = excluded.boot_id RETURNING node_id`
 
 interface Connections {
   readonly nodeId: string
   readonly bootId: string
+  /** How many connections of that start are admitted or being admitted. */
   count: number
 }
 
 export class NodeLinks {
   readonly #db: Postgres
   readonly #replicaId: string
-  /** Of this process, by start: a node that connects again is admitted before its older connection ends. */
+  /** This process's connections by node and start. They are counted: a node that reconnects is admitted before its old connection ends. */
   readonly #connections = new Map<string, Connections>()
-  /** Ended, and its row may still be there. */
+  /** Starts whose connections have all ended, and whose row may still be there. */
   readonly #ended = new Map<string, Connections>()
-  /** Of one node one thing at a time: a row that is on its way out must not take a newer one with it. */
+  /** One change per node at a time: the deletion of an old row must not delete the row of a newer connection. */
   readonly #turns = new KeyedTurns()
 
   constructor(db: Postgres, replicaId: string) {
@@ -38,11 +39,12 @@ export class NodeLinks {
     this.#replicaId = replicaId
   }
 
+  /** As SharedStore.admit says. Throws E-WAA-074 if this process was declared dead. */
   async admit(nodeId: string, token: NodeFencingToken): Promise<"newest" | "behind" | "twin"> {
     const { bootId } = token
     const key = keyOf(nodeId, bootId)
     const connections = this.#connections.get(key) ?? { nodeId, bootId, count: 0 }
-    // Before the row is there: the end of another connection leaves it.
+    // Counted before the row is written, so that the end of another connection of this start does not delete it.
     connections.count++
     this.#connections.set(key, connections)
     let admitted: "newest" | "behind" | "twin" | undefined
@@ -50,11 +52,12 @@ export class NodeLinks {
       admitted = await this.#turns.take(nodeId, () => this.#admitted(nodeId, token))
       return admitted
     } finally {
-      // Without an answer the row may be there.
+      // After a failure the row may have been written all the same.
       if (admitted !== "newest") await this.left(nodeId, bootId)
     }
   }
 
+  /** One connection of that start has ended; the last one takes the row with it. */
   async left(nodeId: string, bootId: string): Promise<void> {
     const key = keyOf(nodeId, bootId)
     const connections = this.#connections.get(key)
@@ -64,14 +67,14 @@ export class NodeLinks {
     await this.#forget(key, connections).catch(() => {})
   }
 
-  /** Takes rows away that could not be before. */
+  /** Deletes rows whose deletion failed before. */
   async tidy(): Promise<void> {
     for (const [key, ended] of this.#ended) await this.#forget(key, ended)
   }
 
   // ---- inside ------------------------------------------------------------------------------------------------------
 
-  /** The row of the node's token is locked meanwhile: whoever else lets that node in waits for it. */
+  /** One transaction, which locks the row of the node's token: another process that admits the same node waits for it. */
   async #admitted(nodeId: string, token: NodeFencingToken): Promise<"newest" | "behind" | "twin"> {
     const body = JSON.stringify(token)
     return this.#db.transaction(async (tx) => {

@@ -22,12 +22,14 @@ import type {
   Wallet,
   WalletAddress,
   WalletTransaction,
+} from "./model.ts"
+import type {
   WebhookEndpoint,
   WebhookEndpointStatus,
   WebhookEvent,
   WebhookEventStatus,
   WebhookLog,
-} from "./model.ts"
+} from "./webhookModel.ts"
 
 /** A position in a list: the row's number, or the far end. */
 type PagePosition = number | "infinity"

@@ -1,8 +1,9 @@
 /** Webhook endpoints, events and deliveries as rows. */
-import type { WebhookEndpoint, WebhookEvent, WebhookLog } from "./model.ts"
+
 import { all, pageOf, rowOf, rowsOf, upsert } from "./rows.ts"
 import type { Filter, SqlDatabase, SqlStatement, SqlValue } from "./sql.ts"
 import type { PageQuery, WebhookStore, WebhookWrite } from "./store.ts"
+import type { WebhookEndpoint, WebhookEvent, WebhookLog } from "./webhookModel.ts"
 
 export function webhooksOver(db: SqlDatabase): WebhookStore {
   const one = <T>(sql: string, ...values: SqlValue[]) => rowOf<T>(db, sql, ...values)

@@ -4,8 +4,9 @@
  */
 import { newUuid } from "../ids.ts"
 import { addressInfo, mpcVault, transaction, tssRequest, walletInfo } from "../shapes.ts"
-import type { TransactionStatus, TssRequestStatus, WaasTask, WebhookEndpoint, WebhookEvent } from "../store/model.ts"
+import type { TransactionStatus, TssRequestStatus, WaasTask } from "../store/model.ts"
 import type { StoreWrite, WaasStore } from "../store/store.ts"
+import type { WebhookEndpoint, WebhookEvent } from "../store/webhookModel.ts"
 import type { WebhookEventType } from "./types.ts"
 
 /** Deliveries after a first that failed; with the pauses of delivery.ts they take an hour and a half in all. */

@@ -1,6 +1,6 @@
 /** Turns webhook records into the REST objects of formats.md 7.5. */
 import type { JsonObject } from "../shapes.ts"
-import type { WebhookEndpoint, WebhookEvent, WebhookLog } from "../store/model.ts"
+import type { WebhookEndpoint, WebhookEvent, WebhookLog } from "../store/webhookModel.ts"
 
 /** Unlike all other times, `created_timestamp` of an endpoint is in seconds, as in the published model. */
 export const webhookEndpoint = (endpoint: WebhookEndpoint): JsonObject => ({

@@ -4,7 +4,8 @@
  */
 import { expect, test } from "bun:test"
 import { newUuid } from "../../../src/waas/ids.ts"
-import type { ApiKey, Vault, WalletTransaction, WebhookEndpoint, WebhookEvent } from "../../../src/waas/store/model.ts"
+import type { ApiKey, Vault, WalletTransaction } from "../../../src/waas/store/model.ts"
+import type { WebhookEndpoint, WebhookEvent } from "../../../src/waas/store/webhookModel.ts"
 import { isSharedStore, must, Rig } from "../../support/waas.ts"
 
 /** How the database's own refusals are told. */
