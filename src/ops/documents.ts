@@ -6,6 +6,7 @@ import type { CosignerError } from "../errors.ts"
 import type { GroupPublic } from "../keys/group.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { ReplicaState } from "../link/link.ts"
+import { type Delay, delayDocument } from "../panel/loopDelay.ts"
 import { cut } from "../panel/schemas.ts"
 import type { Store } from "../store/store.ts"
 import { recordedIntents } from "../tasks/intents.ts"
@@ -14,7 +15,7 @@ import { activeSignable, refreshDue, signableBy } from "../tasks/signable.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import { decodeRecordedTask, type Task } from "../wire/task.ts"
 import { importStateOf } from "./inventory/imported.ts"
-import { type Delay, sizeOf } from "./measure.ts"
+import { sizeOf } from "./measure.ts"
 import type { GroupDocument, StatusDocument, TaskDocument } from "./port/documents.ts"
 import type { ReadinessItem } from "./readiness/watch.ts"
 import type { NodeView } from "./view.ts"
@@ -71,7 +72,7 @@ export function statusDocument(view: NodeView, present: Present): StatusDocument
     },
     risk: { rules_enabled: view.rulesEnabled(), callback_servers: callbacksOf(view) },
     event_servers: eventsOf(view),
-    event_loop: { p99_ms: present.delay.p99Ms, max_ms: present.delay.maxMs },
+    event_loop: delayDocument(present.delay),
     memory_bytes: process.memoryUsage.rss(),
   }
 }

@@ -3,6 +3,7 @@ import { readdirSync, statSync } from "node:fs"
 import { build } from "../build.ts"
 import type { Tried } from "../callback/ask.ts"
 import type { Sent } from "../events/sender.ts"
+import type { Delay } from "../panel/loopDelay.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { TaskRecord } from "../tasks/ports.ts"
 import { activeSignable } from "../tasks/signable.ts"
@@ -11,12 +12,6 @@ import type { ReadinessItem } from "./readiness/watch.ts"
 import type { NodeView } from "./view.ts"
 
 const seconds = (ms: number): number => ms / 1000
-
-export interface Delay {
-  readonly p50Ms: number
-  readonly p99Ms: number
-  readonly maxMs: number
-}
 
 export function measureStart(metrics: Metrics, startedMs: number): void {
   const { version, commit, mode } = build

@@ -2,18 +2,18 @@
  * How a node is watched: measurements, readiness, the status port, InfluxDB. It reads the node through functions and is
  * told what happens. Nothing in the node waits for it, and without it the node would sign in the same way.
  */
-import { monitorEventLoopDelay } from "node:perf_hooks"
 import type { Config } from "../config/config.ts"
 import type { Startable } from "../config/startup.ts"
 import { CosignerError, describe, errorText } from "../errors.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Log } from "../log.ts"
+import { type Delay, delayMeter } from "../panel/loopDelay.ts"
 import type { Store } from "../store/store.ts"
 import { activeSignable } from "../tasks/signable.ts"
 import type { Readiness } from "../wire/frames.ts"
 import { statusDocument } from "./documents.ts"
 import { createLists, type Lists } from "./lists.ts"
-import { collect, type Delay, measureReadiness, measureStart } from "./measure.ts"
+import { collect, measureReadiness, measureStart } from "./measure.ts"
 import { createMetrics, type Metrics } from "./metrics/catalogue.ts"
 import { type InfluxExporter, startInflux } from "./metrics/influx.ts"
 import { prometheusText } from "./metrics/prometheus.ts"
@@ -75,8 +75,6 @@ interface OperationsOptions extends Pick<Startable, "port" | "influx"> {
 const INFLUX_END_MS = 2_000
 const INFLUX_TIMEOUT_MS = 5_000
 const INFLUX_INTERVAL_MS = 10_000
-/** The event loop's delay is measured over a window of this many ticks. */
-const WINDOW_TICKS = 10
 const BACKUP_LOOK_MS = 30_000
 /** Several check-ups may be missing before this is an alarm. */
 const MISSED_CHECKUPS = 3
@@ -280,32 +278,4 @@ function probesOf(parts: OperationsParts, onPing: (tookMs: number) => void): rea
 function heldMs(store: Store): number | undefined {
   const active = store.groups.list().filter(({ status }) => status === "ACTIVE")
   return active.length === 0 ? undefined : Math.min(...active.map(({ createdMs }) => createdMs))
-}
-
-interface DelayMeter {
-  /** Once per tick. */
-  read(): Delay
-  last(): Delay
-  stop(): void
-}
-
-const RESOLUTION_MS = 20
-const NANOSECONDS = 1e6
-
-function delayMeter(): DelayMeter {
-  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
-  histogram.enable()
-  let ticks = 0
-  let last: Delay = { p50Ms: 0, p99Ms: 0, maxMs: 0 }
-  return {
-    read() {
-      if (ticks++ % WINDOW_TICKS !== WINDOW_TICKS - 1) return last
-      const at = (percentile: number) => histogram.percentile(percentile) / NANOSECONDS
-      last = { p50Ms: at(50), p99Ms: at(99), maxMs: Math.max(0, histogram.max / NANOSECONDS) }
-      histogram.reset()
-      return last
-    },
-    last: () => last,
-    stop: () => void histogram.disable(),
-  }
 }

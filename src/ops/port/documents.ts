@@ -4,6 +4,7 @@
  */
 
 import { type Static, Type } from "@sinclair/typebox"
+import { delaySchema } from "../../panel/loopDelay.ts"
 import { atMost, closed, count, milliseconds, nextSkip, oneOf, orNull, skip, time, words } from "../../panel/schemas.ts"
 import { TASK_STATES } from "../../tasks/ports.ts"
 import { TASK_TYPES } from "../../wire/task.ts"
@@ -109,7 +110,7 @@ export const statusSchema = closed({
   }),
   risk: closed({ rules_enabled: Type.Boolean(), callback_servers: Type.Array(callbackSchema) }),
   event_servers: Type.Array(eventServerSchema),
-  event_loop: closed({ p99_ms: milliseconds("Delay of the main thread."), max_ms: milliseconds("The same, worst.") }),
+  event_loop: delaySchema,
   memory_bytes: count("Resident memory of the process."),
 })
 export type StatusDocument = Static<typeof statusSchema>

@@ -8,6 +8,7 @@ import { CosignerError, codeField, describe, errorText } from "../../errors.ts"
 import { isTaken, writeNew } from "../../files.ts"
 import type { Log } from "../../log.ts"
 import { digestOf, type Listen, listenText, tokenIn } from "../../panel/listen.ts"
+import { delayMeter } from "../../panel/loopDelay.ts"
 import { type PageThread, startPageThread } from "../../panel/thread.ts"
 import { errorWord } from "../files.ts"
 import type { StoreWrite, WaasStore } from "../store/store.ts"
@@ -23,7 +24,7 @@ export interface ConsoleSettings {
   readonly tokenFile: string
 }
 
-export interface ConsoleParts extends Omit<LookerParts, "recent" | "lastCommitMs"> {
+export interface ConsoleParts extends LookerParts {
   readonly settings: ConsoleSettings
   readonly chains: readonly KnownChain[]
   readonly log: Log
@@ -60,8 +61,9 @@ export async function startConsole(parts: ConsoleParts): Promise<RunningConsole>
   const token = tokenOf(settings.tokenFile, log)
   const recent = createRecent(store, log)
   let lastCommitMs: number | undefined
-  const looker = createLooker({ ...parts, recent, lastCommitMs: () => lastCommitMs })
   const thread = await threadOf(parts, token, recent)
+  const delays = delayMeter()
+  const looker = createLooker({ ...parts, recent, lastCommitMs: () => lastCommitMs, delay: delays.last })
   let last: Promise<void> = Promise.resolve()
   let waiting = 0
   let isBroken = false
@@ -75,6 +77,7 @@ export async function startConsole(parts: ConsoleParts): Promise<RunningConsole>
   }
 
   async function lookNow(): Promise<void> {
+    delays.read()
     try {
       const { messages, failure } = await looker.look()
       for (const message of messages) thread.tell(message)
@@ -112,6 +115,7 @@ export async function startConsole(parts: ConsoleParts): Promise<RunningConsole>
     stop() {
       isStopped = true
       clearInterval(timer)
+      delays.stop()
       return thread.stop()
     },
   }

@@ -457,6 +457,7 @@ function showStore(overview, nowMs) {
       item["state"] === "ok" ? "yes" : `no: ${item["code"]}`,
     ]),
     ["Open requests", overview["open_requests"]],
+    ["Thread delay p99", `${overview["event_loop"].p99_ms.toFixed(1)} ms`],
     ["Running for", span(nowMs - overview["started_ms"])],
     ["Place", store.place, true],
     ["Public key for nodes", overview["public_key"], true],

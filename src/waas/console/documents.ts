@@ -1,5 +1,6 @@
 /** What the console shows, as schemas: every field is named here on purpose, and nothing else leaves (panel/schemas.ts). */
 import { type Static, Type } from "@sinclair/typebox"
+import { delaySchema } from "../../panel/loopDelay.ts"
 import { atMost, closed, count, oneOf, orNull, skip, time, words } from "../../panel/schemas.ts"
 import { ALGORITHMS } from "../../wire/frames.ts"
 
@@ -72,6 +73,7 @@ export const overviewSchema = closed({
     last_commit_ms: orNull(time("The last commit of this process.")),
     checked_ms: orNull(time("Every record was held against its sum; null: not at this start.")),
   }),
+  event_loop: delaySchema,
   replicas: Type.Array(
     closed({
       id: words("Its number, which only rises."),

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from "node:util"
 import { CosignerError } from "../../errors.ts"
 import type { Feed, Listed } from "../../panel/feed.ts"
+import type { Delay } from "../../panel/loopDelay.ts"
 import { checked } from "../../panel/schemas.ts"
 import type { Engine } from "../engine/engine.ts"
 import { isOpen, signRequestNow } from "../engine/requests.ts"
@@ -41,6 +42,7 @@ export interface LookerParts {
 interface LookerState extends LookerParts {
   readonly recent: Recent
   readonly lastCommitMs: () => number | undefined
+  readonly delay: () => Delay
 }
 
 interface Looker {
@@ -111,7 +113,7 @@ class StoreLooker implements Looker {
   }
 
   #overview(nodes: Overview["nodes"]): Overview {
-    const { fixed, items, storeNow, lastCommitMs, now, shared } = this.#parts
+    const { fixed, items, storeNow, lastCommitMs, delay, now, shared } = this.#parts
     const { nodeIds, endpoints, replicas } = this.#slow
     return overviewOf({
       fixed,
@@ -123,6 +125,7 @@ class StoreLooker implements Looker {
       items: items(),
       store: storeNow(),
       lastCommitMs: lastCommitMs(),
+      delay: delay(),
       openRequests: this.#open.size,
       awaitingPeople: [...this.#open.values()].filter(({ awaitsPeople }) => awaitsPeople).length,
       nowMs: now(),

@@ -1,5 +1,6 @@
 /** The overview of the console: nodes, webhook endpoints, the store. Field by field, from what WaaS knows just now. */
 import { build } from "../../build.ts"
+import { type Delay, delayDocument } from "../../panel/loopDelay.ts"
 import { cut } from "../../panel/schemas.ts"
 import type { EngineLook } from "../engine/looked.ts"
 import type { WaasReadinessItem } from "../standing.ts"
@@ -38,6 +39,7 @@ interface OverviewParts {
   readonly replicaId: string
   readonly items: readonly WaasReadinessItem[]
   readonly lastCommitMs: number | undefined
+  readonly delay: Delay
   readonly openRequests: number
   readonly awaitingPeople: number
   readonly nowMs: number
@@ -76,6 +78,7 @@ export function overviewOf(parts: OverviewParts): Overview {
       last_commit_ms: parts.lastCommitMs ?? null,
       checked_ms: store.checkedMs ?? null,
     },
+    event_loop: delayDocument(parts.delay),
     replicas: replicasShown(parts),
   }
 }

@@ -75,7 +75,9 @@ describe.skipIf(!LONG || chromium === undefined)("in a browser", () => {
       /Treasury[\s\S]*ecdsa 2 of 3[\s\S]*Paris: its key is blocked[\s\S]*first epoch/,
     )
     expect(await text("#webhooks")).toMatch(/failing[\s\S]*HTTP 503[\s\S]*2 waiting/)
-    expect(await text("#facts")).toMatch(/sqlite[\s\S]*1\.3 MB[\s\S]*checked 2026-11-17/)
+    expect(await text("#facts")).toMatch(
+      /sqlite[\s\S]*1\.3 MB[\s\S]*checked 2026-11-17[\s\S]*Thread delay p99[\s\S]*3\.2 ms/,
+    )
     expect(await text("#flags")).toContain("Webhooks to https://hooks.example.com fail")
     expect(page.problems.filter((problem) => !problem.includes("401"))).toEqual([])
   })

@@ -96,6 +96,7 @@ export const overviewWith = (more: Partial<Overview> = {}): Overview => ({
     last_commit_ms: NOW_MS - 900,
     checked_ms: NOW_MS - 5 * 86_400_000,
   },
+  event_loop: { p99_ms: 3.2, max_ms: 11 },
   replicas: [],
   ...more,
 })

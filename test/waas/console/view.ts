@@ -58,6 +58,7 @@ export function viewOf(rig: Rig, replicas: readonly ReplicaSeen[] = []): View {
     now: rig.clock.now,
     recent,
     lastCommitMs: () => lastCommitMs,
+    delay: () => ({ p50Ms: 0.1, p99Ms: 3.25, maxMs: 11 }),
   })
   const shelves = { vaults: createShelf(1e7), requests: createShelf(1e7) }
   const requests = createRequestShelf(shelves.requests, [])
