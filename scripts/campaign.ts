@@ -4,12 +4,12 @@
  * there and 500 requests have ended. Prints the seed and a table. Exit 1 if a request did not complete, an answer changed, or nodes do not sign any more. Everything is on the loopback, and ends by itself.
  */
 import { parseArgs } from "node:util"
-import type { Level } from "../src/log.ts"
 import { backlog, TOO_MANY } from "./campaign/backlog.ts"
 import { drawFrom } from "./campaign/draw.ts"
 import { CAMPAIGNS } from "./campaign/faults.ts"
-import { Fleet } from "./campaign/fleet.ts"
+import { Fleet, type FleetOptions } from "./campaign/fleet.ts"
 import { kills } from "./campaign/kills.ts"
+import { worstLoops } from "./campaign/loops.ts"
 import { judged, played } from "./campaign/play.ts"
 import { replicas } from "./campaign/replicas.ts"
 import { makeKeys, openVault, type Ward } from "./campaign/vaults.ts"
@@ -55,17 +55,20 @@ if (names.includes("kill")) {
 const hasBacklog = names.includes("backlog")
 const isApart = minutes >= 1 && hasBacklog
 if ((hasBacklog && !isApart) || names.some((name) => CAMPAIGNS[name] !== undefined)) {
-  await withFleet("trace", async (fleet, ward) => {
+  await withFleet({ level: "trace" }, async (fleet, ward) => {
     await playAll(fleet, ward)
     if (hasBacklog && !isApart) await playBacklog(fleet, ward)
   })
 }
-if (isApart) await withFleet("info", playBacklog)
+if (isApart) await withFleet({ level: "info", hasPages: true }, playBacklog)
 process.exit(isSound ? 0 : 1)
 
 /** One WaaS, three nodes and a vault that any two of them sign for. */
-async function withFleet(level: Level, play: (fleet: Fleet, ward: Ward) => Promise<void>): Promise<void> {
-  const fleet = await Fleet.start({ nodes: 3, level })
+async function withFleet(
+  options: Pick<FleetOptions, "level" | "hasPages">,
+  play: (fleet: Fleet, ward: Ward) => Promise<void>,
+): Promise<void> {
+  const fleet = await Fleet.start({ nodes: 3, ...options })
   try {
     const opened = await openVault(fleet.client, { nodes: fleet.nodes, threshold: 2 })
     await Promise.all(fleet.nodes.map(({ name }) => fleet.begin(name)))
@@ -88,9 +91,15 @@ async function playAll(fleet: Fleet, ward: Ward): Promise<void> {
 }
 
 async function playBacklog(fleet: Fleet, ward: Ward): Promise<void> {
+  const over = new AbortController()
+  const loops = isApart ? worstLoops(fleet, over.signal) : {}
   const all = await backlog(fleet.client, ward, minutes)
+  over.abort()
+  const worst = await loops
   const taken = all.filter(({ status }) => status !== TOO_MANY)
   const found = await judged("backlog", taken, fleet, ward)
-  console.table([{ campaign: "backlog", asked: all.length, told_429: all.length - taken.length, ...found.row }])
+  console.table([
+    { campaign: "backlog", asked: all.length, told_429: all.length - taken.length, ...found.row, ...worst },
+  ])
   isSound &&= found.isSound
 }

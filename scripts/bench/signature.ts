@@ -29,6 +29,7 @@ import { Secret } from "../../src/secret.ts"
 import { createStore, openStore } from "../../src/store/store.ts"
 import { openToken, tokenSigner } from "../../src/wire/tssJwt.ts"
 import { temporaryFolder } from "../../test/support/temporaryFolder.ts"
+import { NODE_PAGE, nodeLoop } from "../campaign/loops.ts"
 
 const binary = join(import.meta.dir, "..", "..", "dist", "cosigner")
 /** A service that has just started is compiled while it works. */
@@ -127,7 +128,7 @@ async function measured(deployment: Deployment, vault: DemoVault, what: Load, pi
   const tookMs = performance.now() - begun
   const cpu = cpuMs(pids) - cpuBefore
   const commits = commitsOf(signer) - before
-  const loopMs = await loopDelayOf(signer)
+  const loop = await nodeLoop(signer.dir)
   return {
     op: scheme.op,
     batch,
@@ -138,7 +139,7 @@ async function measured(deployment: Deployment, vault: DemoVault, what: Load, pi
     signatures_per_second: rounded(((requests * batch) / tookMs) * 1000),
     cpu_ms: rounded(cpu / requests / batch),
     node_commits: rounded(commits / requests),
-    loop_p99_ms: rounded(loopMs),
+    loop_p99_ms: rounded(loop?.p99Ms ?? Number.NaN),
   }
 }
 
@@ -228,10 +229,7 @@ function startApprover(dir: string) {
   const file = join(dir, "approver.pem")
   writeFileSync(file, publicKey.export({ type: "spki", format: "pem" }), { mode: 0o600 })
   return {
-    toml: `[status]
-enable = true
-listen = "unix:status.sock"
-[[callback.cb_server_v2]]
+    toml: `${NODE_PAGE}[[callback.cb_server_v2]]
 service_address = "http://127.0.0.1:${server.port}/v2/check"
 pubkey_path = ${JSON.stringify(file)}
 `,
@@ -252,13 +250,6 @@ function commitsOf({ dir }: DeployedNode): number {
   using password = Secret.from(readFileSync(join(dir, ".password")))
   using store = openStore(join(dir, "db", "secrets.db"), password, { readOnly: true })
   return store.generation
-}
-
-/** 99 of 100 turns of its event loop were at most so late, ms. */
-async function loopDelayOf({ dir }: DeployedNode): Promise<number> {
-  const answer = await fetch("http://node/status", { unix: join(dir, "status.sock") })
-  const { event_loop: loop } = object(await answer.text())
-  return Number(Reflect.get(Object(loop), "p99_ms"))
 }
 
 /** Time that these processes had so far, ms. The kernel counts in hundredths of a second. */

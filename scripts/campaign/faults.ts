@@ -13,7 +13,9 @@ export interface Campaign {
   readonly hasSetUps?: boolean
   /** Before its first request; the result is called after its last one. */
   readonly prepare?: (fleet: Fleet) => Promise<() => Promise<void>>
-  /** One fault, by its name; none where nothing was done. `mostMs`: what is left of the campaign. */
+  /** Goes on until there were so many, however short it is; 0 unless given. */
+  readonly leastFaults?: number
+  /** One fault, by its name; none where nothing was done. `mostMs`: what is left of the campaign, below 0 in overtime. */
   readonly fault: (fleet: Fleet, draw: Draw, mostMs: number) => Promise<string | undefined>
   /** Why it cannot be played on this machine. */
   readonly missing?: () => string | undefined
@@ -82,24 +84,35 @@ function stopCampaign(): Campaign {
   }
 }
 
-/** Longer than a node may be silent, shorter than a request lives. */
-const SICK_MS = 40_000
+/** Longer than WaaS waits for a node that is silent; and longer than a node may be silent, shorter than a request lives. */
+const SICK_MS = { least: 4_000, most: 40_000 }
 const RESTART_EVERY_MS = 15_000
 
-/** One node of three, in each of four ways: none of them may keep a request from completing. */
+/** One node of three, in each of four ways, however short the campaign is: none of them may keep a request from completing. */
 function sickCampaign(): Campaign {
   const forms = ["away", "hanging", "full", "restarting every 15 s"] as const
   let turn = 0
   return {
     what: "one node of three is away, hangs, has a full disk, or restarts every 15 s, for up to 40 s each",
     atOnce: 4,
+    leastFaults: forms.length,
     missing: noPrlimit,
     async fault(fleet, draw, mostMs) {
-      const form = forms[turn++ % forms.length]
+      const nth = turn++ % forms.length
+      const form = forms[nth]
       const name = oneOf(draw, fleet.names.slice(1))
-      const ms = Math.min(SICK_MS, mostMs)
+      // Those that are still to come have their part of the time.
+      const ms = Math.min(SICK_MS.most, Math.max(SICK_MS.least, mostMs / (forms.length - nth)))
       if (form === "hanging") await fleet.pause(name, ms)
-      if (form === "full") await fleet.fillDisk(name, "full", ms)
+      if (form === "full") {
+        // Its database has some room of its own.
+        const isNoticed = fleet.hears(name, /E-STO-013/, SICK_MS.most)
+        const empty = await fleet.filledDisk(name, "full")
+        const isFull = await isNoticed
+        await Bun.sleep(ms)
+        await empty()
+        if (!isFull) return "full, and never wrote"
+      }
       if (form === "away") {
         await fleet.kill(name)
         await Bun.sleep(ms)
@@ -107,7 +120,7 @@ function sickCampaign(): Campaign {
       }
       for (const end = performance.now() + ms; form === "restarting every 15 s" && performance.now() < end; ) {
         await fleet.restart(name, "SIGKILL")
-        await Bun.sleep(Math.min(RESTART_EVERY_MS, ms))
+        await Bun.sleep(Math.min(RESTART_EVERY_MS, ms / 2))
       }
       return form
     },

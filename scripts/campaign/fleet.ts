@@ -25,6 +25,7 @@ import { temporaryFolder } from "../../test/support/temporaryFolder.ts"
 import { makeUnguardedNode, type UnguardedNode } from "../../test/support/unguardedNode.ts"
 import { binary, root } from "../toolchain.ts"
 import { Actors } from "./actors.ts"
+import { NODE_PAGE, WAAS_PAGE } from "./loops.ts"
 import { Wire } from "./wire.ts"
 
 /** So that a limit on the size of its files is an error of its writes, and not its end (setrlimit(2)). */
@@ -51,15 +52,18 @@ interface Ear {
   readonly heard: () => void
 }
 
-interface FleetOptions {
+export interface FleetOptions {
   readonly nodes: number
   /** Of every process. */
   readonly level: Level
+  /** Each says how late its main thread is. */
+  readonly hasPages?: boolean
 }
 
 /** A process of the fleet by its name: waas, node1, node2, ... */
 export class Fleet implements AsyncDisposable {
-  readonly #dir: string
+  /** WaaS runs here, with its folder waas. */
+  readonly dir: string
   readonly #listen: string
   readonly #actors = new Actors()
   readonly nodes: readonly UnguardedNode[]
@@ -79,7 +83,7 @@ export class Fleet implements AsyncDisposable {
     readonly wires: ReadonlyMap<string, Wire>
     readonly level: Level
   }) {
-    this.#dir = parts.dir
+    this.dir = parts.dir
     this.#level = parts.level
     this.#listen = parts.listen
     this.nodes = parts.nodes
@@ -88,11 +92,11 @@ export class Fleet implements AsyncDisposable {
   }
 
   /** WaaS is up. Nodes are made, and not started: WaaS admits a node once a group names it. */
-  static async start({ nodes: count, level }: FleetOptions): Promise<Fleet> {
+  static async start({ nodes: count, level, hasPages = false }: FleetOptions): Promise<Fleet> {
     const dir = temporaryFolder("campaign").path
     mkdirSync(join(dir, "logs"))
     const made = object(await runToEnd(program, ["waas", "init", "--dir", "waas", "--json"], dir))
-    writeFileSync(join(dir, "waas", "waas.toml"), LIMITS, { mode: 0o600 })
+    writeFileSync(join(dir, "waas", "waas.toml"), `${LIMITS}${hasPages ? WAAS_PAGE : ""}`, { mode: 0o600 })
     const key = object(await runToEnd(program, ["waas", "key", "create", "--dir", "waas", "--json"], dir))
     const apiKeySecret = fromHex(text(key, "secret"))
     if (apiKeySecret === undefined) throw new Error("an API key is hex")
@@ -107,7 +111,8 @@ export class Fleet implements AsyncDisposable {
       ),
     )
     nodes.forEach(openCheaply)
-    for (const node of nodes) appendFileSync(configOf(node), `\n[log.std]\nlevel = "${level}"\n`)
+    for (const node of nodes)
+      appendFileSync(configOf(node), `\n[log.std]\nlevel = "${level}"\n${hasPages ? NODE_PAGE : ""}`)
     const client = createClient({
       baseUrl: `http://${listen}`,
       apiKeyCurve: "ed25519",
@@ -133,14 +138,14 @@ export class Fleet implements AsyncDisposable {
     const args = node
       ? ["start", "--key-file", ".password"]
       : ["waas", "start", "--dir", "waas", "--listen", this.#listen, "--log-level", this.#level]
-    const log = join(this.#dir, "logs", `${name}.log`)
+    const log = join(this.dir, "logs", `${name}.log`)
     // The life before this one stays: half an hour at level trace would be gigabytes.
     if (existsSync(log) && !KEPT) renameSync(log, `${log}.before`)
     const starts: Program = {
       ...(node === undefined && this.#isClockOurs ? withClock(this.#clockFile) : program),
       logTap: { started: () => {}, said: (_pid, _args, said) => this.#hear(name, said) },
     }
-    const actor = startActor(starts, name, args, node?.dir ?? this.#dir, log)
+    const actor = startActor(starts, name, args, node?.dir ?? this.dir, log)
     this.#actors.add(actor)
     return actor
   }
@@ -191,14 +196,22 @@ export class Fleet implements AsyncDisposable {
    * long.
    */
   async fillDisk(name: string, how: "full" | "read-only", ms: number): Promise<void> {
-    const pid = this.#actors.get(name)?.pid
-    if (pid === undefined) return
-    const node = this.nodes.find((one) => one.name === name)
-    const database = node === undefined ? join(this.#dir, "waas", "waas.db") : join(node.dir, "db", "secrets.db")
-    const limit = (bytes: string) => Bun.spawn(["prlimit", "--pid", String(pid), `--fsize=${bytes}:`]).exited
-    await limit(how === "full" ? String(statSync(database).size) : "4096")
+    const empty = await this.filledDisk(name, how)
     await Bun.sleep(ms)
-    await limit("unlimited")
+    await empty()
+  }
+
+  /** The same until the result is called. */
+  async filledDisk(name: string, how: "full" | "read-only"): Promise<() => Promise<void>> {
+    const pid = this.#actors.get(name)?.pid
+    if (pid === undefined) throw new RangeError(`no process of the name ${name}`)
+    const node = this.nodes.find((one) => one.name === name)
+    const database = node === undefined ? join(this.dir, "waas", "waas.db") : join(node.dir, "db", "secrets.db")
+    const limit = async (bytes: string): Promise<void> => {
+      await Bun.spawn(["prlimit", "--pid", String(pid), `--fsize=${bytes}:`]).exited
+    }
+    await limit(how === "full" ? String(statSync(database).size) : "4096")
+    return () => limit("unlimited")
   }
 
   /**
@@ -220,7 +233,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   get #clockFile(): string {
-    return join(this.#dir, "clock")
+    return join(this.dir, "clock")
   }
 
   /** WaaS starts again with a clock that can be set, until the result is called. */
@@ -258,7 +271,7 @@ export class Fleet implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#actors.endAll()
     for (const wire of this.wires.values()) await wire[Symbol.asyncDispose]()
-    if (KEPT) console.error(`kept: ${this.#dir}`)
-    else rmSync(this.#dir, { recursive: true, force: true })
+    if (KEPT) console.error(`kept: ${this.dir}`)
+    else rmSync(this.dir, { recursive: true, force: true })
   }
 }

@@ -3,14 +3,13 @@ import type { Draw } from "./draw.ts"
 import type { Campaign } from "./faults.ts"
 import type { Fleet } from "./fleet.ts"
 import { answerNow, type Signed, signed } from "./load.ts"
+import { type Row, type Suffered, sufferedRows, type Timed, timed } from "./suffered.ts"
 import { dealAgain, lameQuorums, lostShares, makeKeys, openVault, type Ward } from "./vaults.ts"
-
-type Row = Readonly<Record<string, string | number>>
 
 interface Played {
   readonly isSound: boolean
   readonly row: Row
-  /** How often which fault was played. */
+  /** Of each fault: how often it was played, and what became of the requests that met it. */
   readonly faults: readonly Row[]
 }
 
@@ -25,6 +24,7 @@ interface Stage {
 const MOST_QUORUMS = 3
 const READERS = 8
 const NO_SIGNATURES = "[]"
+const byName = (a: string, b: string): number => a.localeCompare(b)
 
 export async function played(name: string, campaign: Campaign, stage: Stage): Promise<Played> {
   const missing = campaign.missing?.()
@@ -32,19 +32,20 @@ export async function played(name: string, campaign: Campaign, stage: Stage): Pr
   const { fleet, ward, minutes, draw } = stage
   const back = await campaign.prepare?.(fleet)
   const end = performance.now() + minutes * 60_000
-  const isOver = (): boolean => performance.now() >= end
-  const all: Signed[] = []
+  const faults: Suffered[] = []
+  const isOver = (): boolean => performance.now() >= end && faults.length >= (campaign.leastFaults ?? 0)
+  const all: Timed[] = []
   const worker = async (first: number): Promise<void> => {
     for (let index = first; !isOver(); index += campaign.atOnce) {
       const scheme = index % 2 === 0 ? "eddsa" : "ecdsa"
-      all.push(await signed(fleet.client, ward.vault, index, { scheme }))
+      all.push(await timed(() => signed(fleet.client, ward.vault, index, { scheme })))
     }
   }
-  const tally = new Map<string, number>()
   const faulting = async (): Promise<void> => {
     while (!isOver()) {
-      const fault = await campaign.fault(fleet, draw, end - performance.now())
-      if (fault !== undefined) tally.set(fault, (tally.get(fault) ?? 0) + 1)
+      const from = performance.now()
+      const name = await campaign.fault(fleet, draw, end - from)
+      if (name !== undefined) faults.push({ name, from, to: performance.now() })
     }
   }
   const setUps = campaign.hasSetUps ? settingUp(fleet, isOver) : Promise.resolve(NO_SET_UPS)
@@ -59,11 +60,11 @@ export async function played(name: string, campaign: Campaign, stage: Stage): Pr
     row: {
       campaign: name,
       what: campaign.what,
-      faults: [...tally.values()].reduce((sum, count) => sum + count, 0),
+      faults: faults.length,
       ...found.row,
       ...(campaign.hasSetUps && { set_ups: made.count, failed_set_ups: made.failures.length, lost_in_set_ups: later }),
     },
-    faults: [...tally].sort(([a], [b]) => a.localeCompare(b)).map(([fault, count]) => ({ fault, count })),
+    faults: sufferedRows([...new Set(faults.map((fault) => fault.name))].sort(byName), faults, all),
   }
 }
 

@@ -5,8 +5,9 @@
  */
 import type { DemoVault } from "../../src/kit/demo/keys.ts"
 import { Cluster } from "./cluster.ts"
-import type { Draw } from "./draw.ts"
-import { answerNow, pairsThatDoNotSign, type Signed, signed } from "./load.ts"
+import { between, type Draw, oneOf, shuffled } from "./draw.ts"
+import { answerNow, pairsThatDoNotSign, signed } from "./load.ts"
+import { met, quantile, type Row, type Suffered, sufferedRows, type Timed, timed } from "./suffered.ts"
 
 /** What requests that met a fault may take, the slowest hundredth left out. */
 const MOST_MS = 10_000
@@ -28,28 +29,28 @@ const FAULTS: readonly Fault[] = [
   ...Array.from({ length: REPLICAS }, (_, index) => index).flatMap(ofReplica),
   {
     name: "one node's way to one replica cut",
-    work: (it, draw) => wireOf(it, draw).suffer("cut", ms(draw, 8_000), draw),
+    work: (it, draw) => wireOf(it, draw).suffer("cut", lasting(draw), draw),
   },
   {
     name: "one node's way to one replica half-open",
-    work: (it, draw) => wireOf(it, draw).suffer("half-open", ms(draw, 8_000), draw),
+    work: (it, draw) => wireOf(it, draw).suffer("half-open", lasting(draw), draw),
   },
   {
     name: "a replica without all nodes but one",
     async work(cluster, draw) {
-      const [, ...others] = shuffled(cluster.nodes, draw)
-      const replica = oneOf(cluster.replicas, draw)
-      const lasting = ms(draw, 8_000)
-      await Promise.all(others.map(({ name }) => cluster.wire(name, replica).suffer("cut", lasting, draw)))
+      const [, ...others] = shuffled(draw, cluster.nodes)
+      const replica = oneOf(draw, cluster.replicas)
+      const ms = lasting(draw)
+      await Promise.all(others.map(({ name }) => cluster.wire(name, replica).suffer("cut", ms, draw)))
     },
   },
   {
     name: "a node without all replicas but one",
     async work(cluster, draw) {
-      const [, ...others] = shuffled(cluster.replicas, draw)
-      const { name } = oneOf(cluster.nodes, draw)
-      const lasting = ms(draw, 8_000)
-      await Promise.all(others.map((replica) => cluster.wire(name, replica).suffer("cut", lasting, draw)))
+      const [, ...others] = shuffled(draw, cluster.replicas)
+      const { name } = oneOf(draw, cluster.nodes)
+      const ms = lasting(draw)
+      await Promise.all(others.map((replica) => cluster.wire(name, replica).suffer("cut", ms, draw)))
     },
   },
   {
@@ -63,7 +64,7 @@ const FAULTS: readonly Fault[] = [
   {
     name: "kill -9 of a node",
     async work(cluster, draw) {
-      const { name } = oneOf(cluster.nodes, draw)
+      const { name } = oneOf(draw, cluster.nodes)
       await cluster.end(name, "SIGKILL")
       await cluster.begin(name)
     },
@@ -75,7 +76,7 @@ function ofReplica(index: number): readonly Fault[] {
   const again = async (cluster: Cluster, draw: Draw, signal: "SIGTERM" | "SIGKILL"): Promise<void> => {
     const name = named(cluster, index)
     await cluster.end(name, signal)
-    await Bun.sleep(draw() < 0.5 ? 0 : ms(draw, 8_000))
+    await Bun.sleep(draw() < 0.5 ? 0 : lasting(draw))
     await cluster.begin(name)
   }
   return [
@@ -94,38 +95,19 @@ function named({ replicas: all }: Cluster, index: number): string {
   return name
 }
 
-const ms = (draw: Draw, most: number): number => Math.round(500 + draw() * (most - 500))
-const oneOf = <T>(all: readonly T[], draw: Draw): T => {
-  const one = all[Math.floor(draw() * all.length)]
-  if (one === undefined) throw new RangeError("one of none")
-  return one
-}
-const shuffled = <T>(all: readonly T[], draw: Draw): readonly T[] =>
-  all
-    .map((one) => ({ one, place: draw() }))
-    .sort((a, b) => a.place - b.place)
-    .map(({ one }) => one)
+/** How long a cut lasts, and a replica is away. */
+const lasting = (draw: Draw): number => between(draw, 500, 8_000)
 const wireOf = (cluster: Cluster, draw: Draw) =>
-  cluster.wire(oneOf(cluster.nodes, draw).name, oneOf(cluster.replicas, draw))
+  cluster.wire(oneOf(draw, cluster.nodes).name, oneOf(draw, cluster.replicas))
 
-interface Timed extends Signed {
-  readonly beganAt: number
-  readonly endedAt: number
+interface Asked extends Timed {
   readonly isCanceled: boolean
 }
 
-interface Suffered {
-  readonly name: string
-  readonly from: number
-  readonly to: number
-}
-
 interface Played {
-  readonly all: readonly Timed[]
+  readonly all: readonly Asked[]
   readonly faults: readonly Suffered[]
 }
-
-type Row = Readonly<Record<string, string | number>>
 
 interface Findings {
   readonly rows: readonly Row[]
@@ -155,7 +137,7 @@ async function played(
   { minutes, draw }: { readonly minutes: number; readonly draw: Draw },
 ): Promise<Played> {
   const end = performance.now() + minutes * 60_000
-  const all: Timed[] = []
+  const all: Asked[] = []
   const faults: Suffered[] = []
   const isOver = (): boolean => {
     const late = performance.now() - end
@@ -163,14 +145,11 @@ async function played(
   }
   const worker = async (first: number): Promise<void> => {
     for (let index = first; !isOver(); index += AT_ONCE) {
-      const beganAt = performance.now()
       const isCanceled = draw() < 0.04
-      const answer = await signed(cluster.client, vault, index, {
-        times: draw() < 0.3 ? 2 : 1,
-        scheme: draw() < 0.25 ? "ecdsa" : "eddsa",
-        isCanceled,
-      })
-      all.push({ ...answer, beganAt, endedAt: performance.now(), isCanceled })
+      const times = draw() < 0.3 ? 2 : 1
+      const scheme = draw() < 0.25 ? "ecdsa" : "eddsa"
+      const answer = await timed(() => signed(cluster.client, vault, index, { times, scheme, isCanceled }))
+      all.push({ ...answer, isCanceled })
     }
   }
   const faulting = (async () => {
@@ -212,14 +191,18 @@ async function judged(
   for (const names of ["waas", "node"]) console.error(`codes in the logs of each ${names}: ${cluster.codes(names)}`)
   // A request that was made twice would stand there twice.
   const twice = Math.abs(requests - all.length) + (all.length - new Set(all.map(({ id }) => id)).size)
-  const met = all.filter((one) => faults.some((fault) => isDuring(one, fault)))
-  const p99 = quantile(met, 0.99)
-  for (const { id, beganAt, endedAt } of met)
-    if (endedAt - beganAt > MOST_MS) console.error(`replicas: ${id} took ${Math.round(endedAt - beganAt)} ms`)
+  const disturbed = met(all, faults)
+  const p99 = quantile(disturbed, 0.99)
+  for (const { id, from, to } of disturbed)
+    if (to - from > MOST_MS) console.error(`replicas: ${id} took ${Math.round(to - from)} ms`)
   const isSound = unfinished.length + changed + twice + lame + strikes.length === 0 && p99 <= MOST_MS
   return {
     isSound,
-    rows: FAULTS.map(({ name }) => suffered(name, all, faults)),
+    rows: sufferedRows(
+      FAULTS.map(({ name }) => name),
+      faults,
+      all,
+    ),
     row: {
       campaign: "replicas",
       faults: faults.length,
@@ -231,23 +214,9 @@ async function judged(
       made_twice: twice,
       pairs_that_do_not_sign: lame,
       strikes: strikes.length,
-      met_a_fault: met.length,
+      met_a_fault: disturbed.length,
       p50_ms: quantile(all, 0.5),
       p99_ms_after_a_fault: p99,
     },
   }
-}
-
-const isDuring = ({ beganAt, endedAt }: Timed, { from, to }: Suffered): boolean => beganAt <= to && endedAt >= from
-
-/** What one fault did to the requests that met it. */
-function suffered(name: string, all: readonly Timed[], faults: readonly Suffered[]): Row {
-  const these = faults.filter((fault) => fault.name === name)
-  const met = all.filter((one) => these.some((fault) => isDuring(one, fault)))
-  return { fault: name, times: these.length, met: met.length, p50_ms: quantile(met, 0.5), most_ms: quantile(met, 1) }
-}
-
-function quantile(of: readonly Timed[], share: number): number {
-  const sorted = of.map(({ beganAt, endedAt }) => endedAt - beganAt).sort((a, b) => a - b)
-  return Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0)
 }

@@ -9,6 +9,8 @@ const SHORT = ["kill", "stop", "backlog"]
 /** These take up to a minute to be over each, and run in the long suite. */
 const MORE = ["restart", "sick", "disk", "link", "clock", "callback"]
 const NAMES = LONG ? ["all"] : SHORT
+/** Each of them is played, however short the campaign. */
+const SICK_FORMS = ["away", "hanging", "full", "restarting every 15 s"]
 
 test("faults of every kind under load: each request completes, no answer changes, every pair signs", async () => {
   const child = Bun.spawn(
@@ -29,6 +31,7 @@ test("faults of every kind under load: each request completes, no answer changes
   expect({ exit, stderr: exit === 0 ? "" : stderr }).toEqual({ exit: 0, stderr: "" })
   expect(stdout).toContain("seed 7")
   for (const name of LONG ? [...SHORT, ...MORE] : SHORT) expect(stdout).toContain(` ${name} `)
+  for (const form of LONG ? SICK_FORMS : []) expect(stdout).toMatch(new RegExp(`│ ${form} +│`))
 }, 600_000)
 
 if (whyNoPostgres !== undefined) console.log(`no campaign on a shared store: ${whyNoPostgres}`)
