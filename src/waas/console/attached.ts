@@ -1,4 +1,4 @@
-/** The console beside a WaaS that starts and stops: the store is observed from the beginning, the page is there at the end. */
+/** Attaches the console to a WaaS that starts and stops: it observes the store from the beginning, and opens the page at the end. */
 import { statSync } from "node:fs"
 import type { Log } from "../../log.ts"
 import type { WaasConfig } from "../config.ts"
@@ -25,11 +25,11 @@ interface AttachedParts {
 }
 
 interface AttachedConsole {
-  /** The store, but what is written is shown. */
+  /** The store, except that the console sees each commit. */
   observing(store: WaasStore): WaasStore
-  /** Where the configuration has it. Throws E-WAA-080 and E-WAA-081. */
+  /** Opens the page if the configuration enables it. Throws E-WAA-080 and E-WAA-081. */
   open(config: WaasConfig, parts: AttachedParts): Promise<void>
-  /** undefined while it is off. */
+  /** The address of the page; undefined if it is off. */
   address(): string | undefined
   stop(): Promise<void>
 }
@@ -37,7 +37,7 @@ interface AttachedConsole {
 export function attachedConsole(): AttachedConsole {
   let page: RunningConsole | undefined
   return {
-    // What was written before there is a page it finds by itself.
+    // Records written before the page opens are found by its first look.
     observing: (store) => observing(store, (writes: readonly StoreWrite[]) => page?.written(writes)),
     async open(config, { url, publicKey, ...parts }) {
       if (config.console === undefined) return
@@ -55,12 +55,12 @@ export function attachedConsole(): AttachedConsole {
   }
 }
 
-/** Of a store that was opened just now: its records were held against their sums. */
+/** What the console shows of a store that was opened just now, when all its records were verified against their checksums. */
 export function storeNowOf({ store }: Pick<WaasConfig, "store">, { database }: WaasFiles): () => StoreNow {
   const checkedMs = Date.now()
   if (store !== undefined) return () => ({ kind: "postgres", place: shownStore(store), bytes: undefined, checkedMs })
   return () => {
-    // With the log that SQLite writes ahead.
+    // The size includes SQLite's write-ahead log.
     const sizes = [database, `${database}-wal`].map((path) => statSync(path, { throwIfNoEntry: false })?.size ?? 0)
     return { kind: "sqlite", place: database, bytes: sizes.reduce((sum, size) => sum + size), checkedMs }
   }

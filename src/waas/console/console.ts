@@ -1,6 +1,6 @@
 /**
- * The console of WaaS as the rest of it sees it: what is written is seen through `observing`, and once a second what is known goes to
- * the console's thread. Nothing of WaaS waits for it, and without it WaaS would work the same.
+ * The console of WaaS, on the main thread (formats.md 7.7): `observing` sees each commit, and once a second the present state goes to the
+ * console's thread. WaaS never waits for the console, and works the same without it.
  */
 import { randomBytes } from "node:crypto"
 import type { Bytes } from "../../bytes.ts"
@@ -28,15 +28,16 @@ export interface ConsoleParts extends LookerParts {
   readonly settings: ConsoleSettings
   readonly chains: readonly KnownChain[]
   readonly log: Log
-  /** Makes the thread; `spawnConsole` where it is not said. */
+  /** Makes the thread; default: `spawnConsole`. */
   readonly spawn?: () => Worker
 }
 
 export interface RunningConsole {
-  /** As `waas.console.listen` has it, with the port that was really taken. */
+  /** The address of `waas.console.listen`, with the actual port. */
   readonly address: string
+  /** Takes note of a durable commit of this process. */
   written(writes: readonly StoreWrite[]): void
-  /** Looks now; for tests, and once a second by itself. Never rejects. */
+  /** Sends the present state now; the console also does so once a second. Never rejects. */
   look(): Promise<void>
   stop(): Promise<void>
 }
@@ -44,7 +45,7 @@ export interface RunningConsole {
 const LOOK_MS = 1_000
 const TOKEN_BYTES = 32
 
-/** The store, but each commit is also told, once it is durable. */
+/** The store, except that `written` is called with each commit once it is durable. */
 export function observing(store: WaasStore, written: (writes: readonly StoreWrite[]) => void): WaasStore {
   return {
     ...store,
@@ -69,7 +70,7 @@ export async function startConsole(parts: ConsoleParts): Promise<RunningConsole>
   let isBroken = false
   let isStopped = false
 
-  /** One after the other. */
+  /** Looks are made one after the other. */
   function look(): Promise<void> {
     waiting++
     last = last.then(lookNow)
@@ -90,7 +91,7 @@ export async function startConsole(parts: ConsoleParts): Promise<RunningConsole>
     }
   }
 
-  /** Said once, until a look is whole again. */
+  /** Logs a failure once, until a look succeeds completely again. */
   function broken(error: unknown): void {
     if (isStopped) return
     const failure = new CosignerError("E-WAA-083", { why: errorText(error) })
@@ -100,7 +101,7 @@ export async function startConsole(parts: ConsoleParts): Promise<RunningConsole>
 
   await look()
   const timer = setInterval(() => {
-    // A slow store must not pile them up.
+    // A slow store must not pile looks up.
     if (waiting === 0) void look()
   }, LOOK_MS)
   const address = thread.address ?? listenText(settings.listen)
@@ -140,7 +141,7 @@ async function threadOf(parts: ConsoleParts, token: Bytes, recent: Recent): Prom
   })
 }
 
-/** The digest of the token in the file; where there is no file, of one that is made and written there. Throws E-WAA-081. */
+/** The digest of the token in the file. If there is no file, a new token is made and written there first. Throws E-WAA-081. */
 function tokenOf(file: string, log: Log): Bytes {
   if (!isTaken(file)) {
     try {

@@ -1,19 +1,19 @@
 // @ts-check
 /**
- * The script of the console: asks the listener it came from, every two seconds while the page is seen, and shows the answers.
- * What makes its elements is panel/kit.js, which stands before it.
+ * The script of the console: while the page is visible, it asks the listener that served it every two seconds and shows the answers.
+ * The helpers that make elements are in panel/kit.js, which is put before this file.
  */
 
 const POLL_MS = 2000
 const ANSWER_MS = 4000
 const PAGE = 20
 const VAULTS = 10
-/** After so long without a word of WaaS the picture is old. */
+/** The page calls its data old after so long without a message from WaaS. */
 const OLD_MS = 5000
 
 /** @type {{ skip: number, vaultSkip: number }} */
 const memory = { skip: 0, vaultSkip: 0 }
-/** What was drawn last, by the id of its place. @type {Map<string, string>} */
+/** The data that was drawn last, by the id of its element. @type {Map<string, string>} */
 const drawn = new Map()
 let isPolling = false
 
@@ -61,7 +61,7 @@ async function poll() {
 
 /** @param {Error} error */
 function failed(error) {
-  // The session is over: the form is at the same place.
+  // The session is over; the login form has the same address.
   if (error.message === "session") return location.assign("/")
   byId("ready").className = "failed"
   say(byId("ready"), error.name === "TimeoutError" || error instanceof TypeError ? "no answer" : error.message)
@@ -69,7 +69,7 @@ function failed(error) {
 
 // ---- showing ---------------------------------------------------------------------------------------------------------
 
-/** Draws a place anew if what it shows is another than before. @param {string} id @param {unknown} what @param {() => Node[]} draw */
+/** Draws an element again if its data has changed. @param {string} id @param {unknown} what @param {() => Node[]} draw */
 function place(id, what, draw) {
   const stamp = JSON.stringify(what)
   if (drawn.get(id) === stamp) return
@@ -109,7 +109,7 @@ const mark = (name, text = name) => el("span", { class: `mark ${name.replaceAll(
 /** @param {string} id */
 const idText = (id) => el("span", { class: "id", title: id }, short(id))
 
-/** What needs somebody. @param {Json} overview @param {Json[]} vaults */
+/** Lists what needs an operator's attention. @param {Json} overview @param {Json[]} vaults */
 function showFlags(overview, vaults) {
   const stuck = vaults.flatMap((vault) =>
     vault["groups"]
@@ -153,7 +153,7 @@ const keyAlgorithms = (group) => group["keys"].flatMap((/** @type {Json} */ key)
 function showNodes(overview) {
   const nodes = /** @type {Json[]} */ (overview["nodes"])
   const rest = overview["nodes_left_out"]
-  // Silence counts on every second: what it says stands in the state.
+  // silent_ms changes every second and would cause needless drawing; the node's state says what matters.
   const what = nodes.map(({ silent_ms, ...node }) => node)
   place("nodes", [what, rest], () =>
     nodes.length === 0
@@ -202,7 +202,7 @@ function nodeLine(node) {
 
 // ---- requests --------------------------------------------------------------------------------------------------------
 
-/** Keeps what is chosen. @param {Json[]} vaults */
+/** Fills the choice of vaults and keeps the selected one. @param {Json[]} vaults */
 function showVaultChoice(vaults) {
   const select = byId("vault")
   if (!(select instanceof HTMLSelectElement) || document.activeElement === select) return
@@ -267,7 +267,7 @@ function requestRow(request) {
   return row
 }
 
-/** Why it ended so, or who keeps it from going on. @param {Json} request */
+/** Why the request ended as it did, or which nodes keep it from going on. @param {Json} request */
 function whyLines(request) {
   const refusals = request["tasks"]
     .flatMap((/** @type {Json} */ task) => task["nodes"])
@@ -284,7 +284,7 @@ function whyLines(request) {
   const code = request["code"]
   const reason = code === "" ? [] : [el("p", { class: "why" }, el("code", {}, code), ` ${request["reason"]}`)]
   const waits = request["waiting_for"]
-    // what is said of people below, once for all nodes
+    // The lines below show what nodes wait for from people, once for all nodes.
     .filter((/** @type {string} */ text) => !text.includes("(waits for "))
     .map((/** @type {string} */ text) => el("p", { class: "waits" }, `waits for ${text}`))
   const people = request["tasks"]

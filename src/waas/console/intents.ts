@@ -1,6 +1,6 @@
 /**
- * What the payloads of a signing request do, in words: read by the decoders that nodes read with, in the console's thread, so that
- * a large one costs the engine nothing. Nobody relies on it: each node reads the payload itself.
+ * Describes the payloads of a signing request in words, with the same decoders that nodes use. It runs in the console's thread, so that a
+ * large payload does not delay the engine. Nothing relies on the description: each node reads the payload itself.
  */
 import { copy } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
@@ -19,12 +19,12 @@ export interface KnownChain {
   readonly coinType: number
 }
 
-/** Bytes of one task's document. Nodes read longer ones. */
+/** The longest task document that the console reads, bytes; nodes read longer ones. */
 export const MOST_DOCUMENT = 192 * 1024
 const MOST_INTENTS = 8
 const MOST_TEXT = 4096
 
-/** Of the documents of a request's tasks, base64, "" for one that is too long. Never rejects. */
+/** Reads the documents of a request's tasks, each in base64, or "" for one that is longer than MOST_DOCUMENT. */
 export async function readRequest(documents: readonly string[], chains: readonly KnownChain[]): Promise<ReadPayloads> {
   const intents: ConsoleRequest["intents"][number][] = []
   for (const document of documents) {
@@ -56,7 +56,10 @@ async function readDocument(text: string, chains: readonly KnownChain[]): Promis
   }
 }
 
-/** The main networks of a path's coin type, as at a node that has no names, and those that waas.toml names. */
+/**
+ * The settings of a node without configuration, with one addition: a path also stands for the chains of waas.toml that have its coin
+ * type.
+ */
 const settingsFor = (chains: readonly KnownChain[]): typeof DEFAULT_INTENT_SETTINGS => ({
   ...DEFAULT_INTENT_SETTINGS,
   chainsOf: (path) => {

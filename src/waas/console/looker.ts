@@ -1,4 +1,4 @@
-/** One look at WaaS for its console: what is known just now, and of each list the next portion, as messages to the thread. */
+/** One look at WaaS for its console: the overview of this moment, and the next portion of each list, as messages to the thread. */
 import { isDeepStrictEqual } from "node:util"
 import { CosignerError } from "../../errors.ts"
 import type { Feed, Listed } from "../../panel/feed.ts"
@@ -34,7 +34,7 @@ export interface LookerParts {
   readonly storeNow: () => StoreNow
   readonly replicas: () => Promise<readonly ReplicaSeen[]>
   readonly shared: Pick<SharedStore, "replicaId" | "living">
-  /** How WaaS itself is. */
+  /** The readiness of WaaS itself. */
   readonly items: () => readonly WaasReadinessItem[]
   readonly now: () => number
 }
@@ -46,25 +46,26 @@ interface LookerState extends LookerParts {
 }
 
 interface Looker {
-  /** By this process, durably. */
+  /** Takes note of a durable commit of this process. */
   written(writes: readonly StoreWrite[]): void
   look(): Promise<Look>
 }
 
 interface Look {
   readonly messages: readonly ToConsole[]
-  /** Why a document could not be made; undefined where all could. */
+  /** Why a document could not be made; undefined if all were made. */
   readonly failure: unknown
 }
 
-/** Looks after which everything is made anew, and between two looks at what changes slowly. */
+/** Every so many looks all documents are made again. A look comes once a second. */
 const AGAIN_LOOKS = 600
+/** Every so many looks the records that change slowly are read. */
 const SLOW_LOOKS = 5
-/** Between two looks at what became of vaults at other replicas. */
+/** Every so many looks vaults are made again that other replicas may have changed. */
 const VAULT_LOOKS = 60
 const MOST_NODES = 200
 const MOST_GROUPS = 50
-/** Of open requests so many of the newest are watched as they go on. */
+/** So many of the newest open requests are watched for progress. */
 const MOST_WATCHED = 200
 const MOST_NAMES = 3
 
@@ -167,7 +168,7 @@ class StoreLooker implements Looker {
     return { text: JSON.stringify(checked(vaultSchema, vaultDocument(vault, items, engine.look()))), labels: {} }
   }
 
-  /** Requests of other replicas go on without a word here. */
+  /** Finds what other replicas have made, and makes their open requests again: this process is not told of their progress. */
   async #lookForOthers(): Promise<void> {
     const { engine, recent } = this.#parts
     await recent.lookForOthers()
@@ -178,7 +179,7 @@ class StoreLooker implements Looker {
     if (this.#looks % VAULT_LOOKS === 0) recent.nodesChanged()
   }
 
-  /** Those whose tasks went on, or that wait for somebody else now. */
+  /** Marks the open requests whose tasks have changed, or that wait for other nodes now. */
   #watch(): void {
     const { engine, recent } = this.#parts
     const look = engine.look()
@@ -202,7 +203,7 @@ class StoreLooker implements Looker {
   }
 }
 
-/** What is due of a list. A document that cannot be made is tried again at the next look, and keeps no other away. */
+/** The next portion of a list. A document that cannot be made is tried again at the next look, and does not hold back the others. */
 async function portionOf(feed: Feed, one: (key: string) => Promise<Listed | undefined>) {
   const made = new Map<string, Listed | undefined>()
   const failed: string[] = []
@@ -226,7 +227,7 @@ interface Watched {
   readonly awaitsPeople: boolean
 }
 
-/** What `Slow` is made from, but for deliveries and what other processes write. */
+/** Records whose commits make `Slow` out of date at once. Deliveries, and commits of other processes, show after SLOW_LOOKS. */
 const SLOW_RECORDS: ReadonlySet<StoreWrite["put"]> = new Set(["group", "fencingToken", "webhookEndpoint"])
 
 interface Slow {
@@ -265,7 +266,7 @@ async function kindedOf(store: WaasStore, key: string): Promise<KindedRequest | 
   }
 }
 
-/** What nodes said on the way is not on the disk (api/signRequests.ts). */
+/** An open signing request with the status of memory, because what nodes say before the end is not stored (api/signRequests.ts). */
 function asNow(kinded: KindedRequest, tasks: readonly WaasTask[]): KindedRequest {
   if (kinded.kind !== "sign" || !isOpen(kinded.request.status)) return kinded
   const now = signRequestNow(kinded.request, tasks, kinded.request.updatedMs)

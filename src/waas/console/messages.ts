@@ -1,4 +1,4 @@
-/** What the main thread says to the console's thread: structured-cloneable data. What that answers is panel/thread.ts's. */
+/** The messages from the main thread to the console's thread, as structured-cloneable data. panel/thread.ts owns its answers. */
 import type { Bytes } from "../../bytes.ts"
 import type { ShelfChange } from "../../panel/feed.ts"
 import type { Listen } from "../../panel/listen.ts"
@@ -13,7 +13,7 @@ export type ToConsole =
       readonly token: Bytes
       readonly chains: readonly KnownChain[]
     }
-  /** A sign of life of the main thread, and the overview, checked. */
+  /** A sign of life of the main thread, with the overview as checked JSON. */
   | { readonly kind: "beat"; readonly overview: string }
-  /** Vaults are documents, checked; requests are `ToldRequest`, as text. */
+  /** Changes of a list. A vault's text is its checked document, a request's text a `ToldRequest`. */
   | { readonly kind: "changed"; readonly list: ConsoleList; readonly change: ShelfChange }

@@ -1,4 +1,4 @@
-/** The overview of the console: nodes, webhook endpoints, the store. Field by field, from what WaaS knows just now. */
+/** Makes the overview of the console: nodes, webhook endpoints, the store, replicas; each field from the present state of WaaS. */
 import { build } from "../../build.ts"
 import { type Delay, delayDocument } from "../../panel/loopDelay.ts"
 import { cut } from "../../panel/schemas.ts"
@@ -12,14 +12,14 @@ import type { ConsoleEndpoint, ConsoleNode, Overview } from "./documents.ts"
 
 export interface StoreNow {
   readonly kind: "sqlite" | "postgres"
-  /** Without a password. */
+  /** The path of the file, or the URL of the database without its password. */
   readonly place: string
   readonly bytes: number | undefined
-  /** undefined: its records were not held against their sums at this start. */
+  /** When all records were verified against their checksums; undefined: not at this start. */
   readonly checkedMs: number | undefined
 }
 
-/** What of WaaS never changes while it runs. */
+/** Facts about WaaS that never change while it runs. */
 export interface FixedFacts {
   readonly organisation: string
   readonly url: string
@@ -35,7 +35,7 @@ interface OverviewParts {
   readonly endpoints: readonly ConsoleEndpoint[]
   readonly store: StoreNow
   readonly replicas: readonly ReplicaSeen[]
-  /** Of this process. */
+  /** The number of this process. */
   readonly replicaId: string
   readonly items: readonly WaasReadinessItem[]
   readonly lastCommitMs: number | undefined
@@ -83,7 +83,7 @@ export function overviewOf(parts: OverviewParts): Overview {
   }
 }
 
-/** The living one of the lowest number leads. */
+/** The replicas as shown. The living one with the lowest number leads (formats.md 14.3). */
 function replicasShown({ replicas, replicaId }: OverviewParts): Overview["replicas"] {
   const numbers = replicas.flatMap(({ id, isAlive }) => (isAlive ? [Number(id)] : []))
   return replicas.map(({ id, name, isAlive, seenMs }) => ({
@@ -163,7 +163,7 @@ async function endpointDocument(endpoint: WebhookEndpoint, store: WaasStore): Pr
   }
 }
 
-/** Path and query may hold a secret of the endpoint's owner. */
+/** Scheme and host of the URL; path and query may hold a secret of the endpoint's owner. */
 function serverOf(url: string): string {
   if (!URL.canParse(url)) return ""
   const { protocol, host } = new URL(url)

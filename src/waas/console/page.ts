@@ -1,6 +1,6 @@
 /**
- * What the console serves that holds nothing of its WaaS: the page, its style and script, and the form that opens it. Style and
- * script are files of the same origin, and the policy lets nothing else in: no text of a page runs, whatever it says.
+ * The static files of the console: the page, its style and script, and the login form. They hold no data of this WaaS. Style and script
+ * have the page's own origin, and the content security policy allows nothing else, so no text in a page can run as code.
  */
 
 import { escapeHtml } from "../../panel/html.ts"
@@ -13,7 +13,7 @@ export const STYLE = styleOf(ownStyle)
 export const SCRIPT = scriptOf(ownScript)
 
 const NOTHING_ELSE = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-/** Nothing runs beside the form. */
+/** The login form runs no script at all. */
 export const LOGIN_CSP = `${NOTHING_ELSE}; require-trusted-types-for 'script'; trusted-types 'none'`
 export const CONSOLE_CSP = `${NOTHING_ELSE}; script-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'`
 
@@ -31,7 +31,7 @@ const head = (more: string): string => `<!doctype html>
 const options = (words: readonly string[]): string =>
   ['<option value="">any</option>', ...words.map((word) => `<option>${escapeHtml(word)}</option>`)].join("")
 
-/** `problem`: why the last try did not open it; empty for none. */
+/** `problem`: why the last login failed; empty if there was none. */
 export const loginPage = (problem: string): string => `${head("")}<body>
 <header><div class="brand"><h1>cosigner WaaS</h1></div></header>
 <main id="main" class="narrow">

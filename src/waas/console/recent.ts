@@ -1,6 +1,6 @@
 /**
- * The newest vaults and requests of WaaS: which of them the console shows, and which are to be told anew. What this process writes is
- * seen as it is written, what was there before is found at the start, and what other replicas write is looked for.
+ * The newest vaults and requests of WaaS: which of them the console shows, and which must be sent to it again. It sees commits of this
+ * process as they are made, finds older records at the start, and polls for those of other replicas.
  */
 import type { Log } from "../../log.ts"
 import { createFeed, type Feed } from "../../panel/feed.ts"
@@ -9,25 +9,25 @@ import type { StoreWrite, WaasStore } from "../store/store.ts"
 
 const MOST_REQUESTS = 500
 const MOST_VAULTS = 200
-/** At one look, which is one second. */
+/** The most that one look sends; a look comes once a second. */
 const PORTION = { documents: 50, characters: 1024 * 1024 }
-/** Of each vault at least so many are looked at for the newest of all. */
+/** To find the newest requests of all, at least so many requests of each vault are read. */
 const OF_EACH_VAULT = 20
-/** Well below what is kept: what left the list does not come back. */
+/** Well below the length of the lists, so that an entry that left a list does not come back as new. */
 const NEWEST_OF_OTHERS = 100
 
 export interface Recent {
   readonly requests: Feed
   readonly vaults: Feed
-  /** Written by this process, durably. */
+  /** Takes note of a durable commit of this process. */
   written(writes: readonly StoreWrite[]): void
-  /** Finds what is there; once, at the start. */
+  /** Fills the lists from the store; once, at the start. */
   look(): Promise<void>
   /** Finds what other replicas made. */
   lookForOthers(): Promise<void>
-  /** Everything is made anew, which finds what has left the store. */
+  /** Has everything made again, which also finds what has left the store. */
   again(): void
-  /** Vaults whose documents depend on how nodes are. */
+  /** Has all vaults made again, because their documents show the state of nodes. */
   nodesChanged(): void
 }
 
@@ -35,7 +35,7 @@ type RequestKey = `${WaasTask["request"]["kind"]}:${string}`
 
 export const requestKey = (kind: WaasTask["request"]["kind"], id: string): RequestKey => `${kind}:${id}`
 
-/** The key of the request that a write is of, or about; whether it is the request itself. */
+/** The key of the request that a write belongs to, and whether it writes the request itself. */
 function requestOf(write: StoreWrite): { readonly key: string; readonly isItself: boolean } | undefined {
   switch (write.put) {
     case "signRequest":
@@ -117,14 +117,14 @@ interface Dated {
   readonly createdMs: number
 }
 
-/** From old to new. */
+/** The newest vaults and requests of the store, oldest first. */
 async function newest(
   store: WaasStore,
 ): Promise<{ readonly vaults: readonly string[]; readonly requests: readonly string[] }> {
   const vaults: Dated[] = []
   for (const type of VAULT_TYPES) {
     const { items } = await store.vaults({ type }, { limit: MOST_VAULTS, ...FIRST })
-    // From old to new, those of one moment too.
+    // Pages are newest first. Reversed, records of the same millisecond are in order too, because the sort below is stable.
     vaults.push(...items.toReversed().map(({ vaultId, createdMs }) => ({ key: vaultId, createdMs })))
   }
   const shown = oldToNew(vaults, MOST_VAULTS)
@@ -132,7 +132,7 @@ async function newest(
   const requests: Dated[] = []
   for (const vaultId of shown) {
     requests.push(...(await requestsOf(store, vaultId, each)))
-    // Not all at once: others have their turn between two vaults.
+    // Gives other work its turn between two vaults.
     await new Promise((resolve) => setImmediate(resolve))
   }
   return { vaults: shown, requests: oldToNew(requests, MOST_REQUESTS) }

@@ -1,4 +1,4 @@
-/** One request as the console shows it, from the records of WaaS. What its payloads do is read in the console's thread (intents.ts). */
+/** Makes the console's document of one request from the records of WaaS. The console's thread adds what its payloads do (intents.ts). */
 import { decodeSignedStatement } from "../../approvals/approver.ts"
 import { isUnfit, readStatement } from "../../approvals/statement.ts"
 import { cut } from "../../panel/schemas.ts"
@@ -37,7 +37,7 @@ interface RequestParts {
 const ALGORITHM = { 1: "ECDSA", 2: "EdDSA", 3: "BIP-340" } as const
 const PATHS = 3
 const MOST_PEOPLE = 20
-/** Of texts of strangers; whole documents must stay small. */
+/** The longest text of a caller or node in a document; documents must stay small. */
 const MOST_WORDS = 512
 
 export function requestDocument(parts: RequestParts): ConsoleRequest {
@@ -138,7 +138,7 @@ function taskOf(task: WaasTask, names: ReadonlyMap<string, string>): ConsoleRequ
   }
 }
 
-/** What nodes wait for, and where; what several wait for stands once. */
+/** The statements of people that nodes wait for, each with the nodes that wait for it. */
 function awaited(task: WaasTask, names: ReadonlyMap<string, string>): ConsoleRequest["tasks"][number]["awaits"] {
   if (isFinal(task)) return []
   const places = Object.entries(task.awaits ?? {}).map(([nodeId, { words }]) => ({ nodeId, text: awaitedText(words) }))
@@ -148,7 +148,7 @@ function awaited(task: WaasTask, names: ReadonlyMap<string, string>): ConsoleReq
   }))
 }
 
-/** Whether it counts the nodes say. */
+/** The approver and decision of a statement, for display. Only nodes can tell whether the statement counts. */
 function personOf(word: Uint8Array): ConsoleRequest["tasks"][number]["people"] {
   const signed = decodeSignedStatement(word)
   const statement = isUnfit(signed) ? signed : readStatement(signed.statement)

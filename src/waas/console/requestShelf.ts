@@ -1,4 +1,4 @@
-/** Requests as they come from the main thread, made whole: what their payloads do is read once for each set of documents. */
+/** Completes requests from the main thread with what their payloads do, which is read once for each request. */
 import { type Static, Type } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 import { errorText } from "../../errors.ts"
@@ -9,22 +9,22 @@ import { requestSchema } from "./documents.ts"
 import { type KnownChain, type ReadPayloads, readRequest } from "./intents.ts"
 
 const toldSchema = closed({ document: requestSchema, documents: Type.Array(Type.String()) })
-/** The document without what is read, and the documents of its tasks, base64. */
+/** The document before its payloads are read, and the documents of its tasks in base64. */
 export type ToldRequest = Static<typeof toldSchema>
 
-/** A bug in reading one payload must not take the others away. */
+/** Shown for a request whose payloads could not be read because of a bug, so that the other requests still show. */
 const unreadable = (error: unknown): ReadPayloads => ({
   intents: [],
   unread: cut(`this program failed to read it: ${errorText(error)}`),
 })
 
 export interface RequestShelf {
-  /** Changes are taken in their order; resolves when this one is on the shelf. */
+  /** Applies changes in the order of the calls; resolves when this one is on the shelf. */
   change(change: ShelfChange): Promise<void>
 }
 
 export function createRequestShelf(shelf: Pick<Shelf, "change">, chains: readonly KnownChain[]): RequestShelf {
-  /** By request; the documents never change. */
+  /** What was read, by request; the documents of a request's tasks never change. */
   const readings = new Map<string, ReadPayloads>()
   let last: Promise<void> = Promise.resolve()
 

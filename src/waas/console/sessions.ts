@@ -1,6 +1,6 @@
 /**
- * Who may look at the console: whoever has its token, by a header or by a session that a form opened with it. Of the token and of
- * sessions only digests are kept. Wrong tokens are bounded before they are compared, so that nobody can guess for long.
+ * Who may read the console: a caller with its token, in a header or by a session that the login form opened. Only digests of the token and
+ * of sessions are kept. The rate of wrong tokens is limited before they are compared, so that nobody can keep guessing.
  */
 import { randomBytes } from "node:crypto"
 import { type Bytes, secretEqual, utf8 } from "../../bytes.ts"
@@ -11,25 +11,25 @@ import { TokenBucket } from "../../tokenBucket.ts"
 type SessionAdmission = "admitted" | "refused" | "too many"
 
 export interface Sessions {
-  /** By the cookie of a session, or the Authorization header. */
+  /** Checks the session cookie or the Authorization header. */
   admits(request: Request): SessionAdmission
-  /** A token from the form: the cookie of a new session. */
+  /** Opens a session for a token from the form, and returns its cookie. */
   open(token: string): { readonly cookie: string } | Exclude<SessionAdmission, "admitted">
-  /** The cookie that ends it. */
+  /** Ends the session of the request, and returns the cookie that replaces its cookie. */
   close(request: Request): string
 }
 
-/** Wrong tokens at once, and how fast they may come afterwards: one in ten seconds. */
+/** Ten wrong tokens at once, then one in ten seconds. */
 const WRONG = { burst: 10, perSecond: 0.1 }
 const MOST_SESSIONS = 64
 export const SESSION_MS = 8 * 3_600_000
 const NAME = "cosigner_console"
 const COOKIE = /(?:^|;\s*)cosigner_console=([A-Za-z0-9_-]{43})(?:;|$)/
 
-/** `clock` counts milliseconds and is never set back. */
+/** `clock` is monotonic, in milliseconds. */
 export function createSessions(token: Bytes, clock: () => number): Sessions {
   const wrong = new TokenBucket(WRONG, clock())
-  /** From old to new. */
+  /** Oldest first. */
   const sessions: { readonly digest: Bytes; readonly endMs: number }[] = []
 
   function admitsToken(given: string): SessionAdmission {
@@ -39,7 +39,7 @@ export function createSessions(token: Bytes, clock: () => number): Sessions {
     return "refused"
   }
 
-  /** All are compared, each in a time that tells nothing of it. */
+  /** Compares with all sessions, each in constant time. */
   function indexOf(request: Request): number {
     const id = COOKIE.exec(request.headers.get("cookie") ?? "")?.[1]
     if (id === undefined) return -1
@@ -77,5 +77,5 @@ export function createSessions(token: Bytes, clock: () => number): Sessions {
   }
 }
 
-/** Not Secure: the listener is plain HTTP on the loopback, which some browsers do not send such cookies to. */
+/** Without Secure: the listener is plain HTTP on the loopback, and some browsers send no Secure cookies there. */
 const FLAGS = "Path=/; HttpOnly; SameSite=Strict"

@@ -1,6 +1,6 @@
 /**
- * The console (formats.md 7.7) as one function from Request to Response: who may look, what is asked, and the answer from what the main thread told
- * last. Read-only: but for the sessions of its readers nothing here changes anything.
+ * The console (formats.md 7.7) as one function from Request to Response: checks who may read, routes, and answers from what the main
+ * thread sent last. It is read-only: it changes nothing except the sessions of its readers.
  */
 import type { Static, TObject } from "@sinclair/typebox"
 import type { Bytes } from "../../bytes.ts"
@@ -19,18 +19,19 @@ interface SiteParts {
   readonly listen: Listen
   /** SHA-256 of the token. */
   readonly token: Bytes
-  /** Counts milliseconds and is never set back. */
+  /** Monotonic, milliseconds. */
   readonly clock: () => number
-  /** The overview, checked text; undefined before the first word of the main thread. */
+  /** The overview as checked JSON, and its age; undefined before the first message of the main thread. */
   readonly known: () => { readonly overview: string; readonly silentMs: number } | undefined
-  /** Documents that were checked already. */
+  /** Documents as checked JSON. */
   readonly lists: Readonly<Record<ConsoleList, Pick<Shelf, "page">>>
+  /** Whether the client may ask now (panel/limits.ts). */
   readonly admit: (client: string | undefined, weight: Weight) => boolean
 }
 
 const file = (type: string, csp: string) => ({
   ...HEADERS,
-  // Without a referrer a browser sends its forms with `Origin: null`.
+  // With the policy no-referrer a browser sends forms with `Origin: null`, and fromElsewhere would refuse them.
   "referrer-policy": "same-origin",
   "content-type": `${type}; charset=utf-8`,
   "content-security-policy": csp,
@@ -42,10 +43,10 @@ const PAGE_HEADERS = file("text/html", CONSOLE_CSP)
 const LOGIN_HEADERS = file("text/html", LOGIN_CSP)
 
 const SHORT: ReadonlySet<string> = new Set(["/", "/console.css", "/console.js", "/login", "/logout"])
-/** A form with a token of 512 characters, each of them escaped. */
+/** The longest login form: a token of 512 characters, each of them percent-encoded. */
 const MOST_FORM = 2048
 
-/** Never rejects. */
+/** The returned function never rejects. */
 export function createSite(parts: SiteParts): Answer {
   const sessions = createSessions(parts.token, parts.clock)
   return (request, client) =>
@@ -64,7 +65,7 @@ function answer(parts: SiteParts, sessions: Sessions, request: Request): Respons
     return fromElsewhere(request) ?? (path === "/login" ? login(sessions, request) : logout(sessions, request))
   }
   if (request.method !== "GET" && request.method !== "HEAD") return wrongMethod("GET")
-  // Neither holds anything of this WaaS.
+  // Style and script hold no data of this WaaS, so they need no session.
   if (path === "/console.css") return new Response(STYLE, { headers: STYLE_HEADERS })
   if (path === "/console.js") return new Response(SCRIPT, { headers: SCRIPT_HEADERS })
   if (path === "/") return front(sessions, request)
@@ -74,7 +75,7 @@ function answer(parts: SiteParts, sessions: Sessions, request: Request): Respons
 const wrongMethod = (method: string): Response =>
   refusal(405, "wrong_method", "the console only shows", `use ${method}`)
 
-/** A form on another page must not log its reader in or out. */
+/** Refuses forms of other sites: they must not log a reader in or out. */
 function fromElsewhere(request: Request): Response | undefined {
   const origin = request.headers.get("origin")
   const isOwn = origin === null || origin === `http://${request.headers.get("host") ?? ""}`

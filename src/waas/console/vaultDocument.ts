@@ -1,4 +1,4 @@
-/** One vault as the console shows it: its groups, the epochs of their keys, and which nodes can sign with them just now. */
+/** Makes the console's document of one vault: its groups, the epochs of their keys, and which nodes can sign with them now. */
 import { cut } from "../../panel/schemas.ts"
 import type { EngineLook } from "../engine/looked.ts"
 import type { CurveType, HolderGroup, ShareGroup, Vault } from "../store/model.ts"

@@ -1,6 +1,6 @@
 /**
- * The thread of the console: answers from what the main thread told it last, so that questions cost the engine nothing. It holds
- * no key and no secret but the digests of the console's token and sessions.
+ * The program of the console's thread: it answers from what the main thread sent last, so that requests cost the engine nothing. It holds
+ * no key, and no secret except the digests of the console's token and sessions.
  */
 import { errorText } from "../../errors.ts"
 import { createLimits } from "../../panel/limits.ts"
@@ -16,7 +16,7 @@ declare const self: {
   addEventListener(kind: "message", listener: (event: { readonly data: ToConsole }) => void): void
 }
 
-/** Of all documents of a list. */
+/** The most characters of all documents of a list. */
 const SHELF_CHARACTERS = 16 * 1024 * 1024
 
 let overview: string | undefined

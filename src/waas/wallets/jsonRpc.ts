@@ -1,6 +1,6 @@
 /**
- * Calls to the JSON-RPC endpoint of an EVM chain. Answers are untrusted: bounded and read field by field. They cannot decide what is signed,
- * because nodes read the transaction themselves.
+ * Calls to the JSON-RPC endpoint of an EVM chain. Answers are untrusted: bounded and read field by field. They cannot decide what is
+ * signed, because nodes read the transaction themselves.
  */
 import { errnoOf } from "../../files.ts"
 import { AS_IT_IS, type Fetch, readBounded, requestOptions } from "../../outbound.ts"
@@ -18,8 +18,8 @@ export class RpcRefusal extends Error {
 }
 
 /**
- * The endpoint of the chain as a function. Throws 2029 if the chain has none. The function rejects with 2029 if the endpoint does not answer
- * or its answer cannot be read, and with RpcRefusal if it answers with an error.
+ * The endpoint of the chain as a function. Throws 2029 if the chain has none. The function rejects with 2029 if the endpoint does not
+ * answer or its answer cannot be read, and with RpcRefusal if it answers with an error.
  */
 export function jsonRpcOf(chain: Chain, fetch: Fetch): JsonRpc {
   const { rpcUrl, chainId } = chain
