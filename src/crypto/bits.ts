@@ -9,7 +9,7 @@ export const ROWS = N_C
 /** 32-bit words per column. */
 export const COLUMN_WORDS = ROWS / 32
 
-// Typed-array views of bytes are loads in the machine's order; the protocol's is little-endian.
+// A typed-array view of bytes has the machine's byte order. The protocol needs little-endian.
 if (new Uint8Array(Uint32Array.of(1).buffer)[0] !== 1) throw new TypeError("a little-endian machine is required")
 
 /** All ones if a = b, else 0; for 31-bit numbers, without a branch. */
@@ -19,8 +19,8 @@ export function equalMask(a: number, b: number): number {
 }
 
 /**
- * Sixteen streams of `words` words each (consumed) to four rows, row b the XOR of the streams whose number has bit b,
- * written to `rows` from word `at` on; what is left in the first stream is the XOR of all.
+ * Folds sixteen streams of `words` words each into four rows, written to `rows` from word `at` on: row b is the XOR of the streams whose
+ * number has bit b set. Overwrites the streams; afterwards the first one holds the XOR of all.
  */
 export function fold(streams: Uint32Array, words: number, rows: Uint32Array, at: number): void {
   for (let bit = 3, half = 8; bit >= 0; bit--, half >>= 1) {
@@ -38,7 +38,7 @@ export function fold(streams: Uint32Array, words: number, rows: Uint32Array, at:
   }
 }
 
-/** ROWS rows of `words` words to 32*words columns of COLUMN_WORDS words. */
+/** Transposes ROWS rows of `words` words into 32 * words columns of COLUMN_WORDS words. */
 export function transpose(rows: Uint32Array, words: number): Uint32Array {
   const columns = new Uint32Array(32 * words * COLUMN_WORDS)
   const block = new Uint32Array(32)
@@ -53,7 +53,7 @@ export function transpose(rows: Uint32Array, words: number): Uint32Array {
   return columns
 }
 
-/** In place: bit j of word i goes to bit i of word j. */
+/** Transposes 32 words in place: bit j of word i goes to bit i of word j. */
 export function transposeBlock(block: Uint32Array): void {
   for (let shift = 16, mask = 0x0000ffff; shift > 0; shift >>= 1, mask ^= mask << shift) {
     for (let k = 0; k < 32; k = (k + shift + 1) & ~shift) {

@@ -1,9 +1,10 @@
 /**
- * The two curves behind one set of words, so that DKG, FROST and resharing are written once (threshold.md 1.1).
- * Arithmetic is noble's; what this file adds is strict decoding: canonical, on the curve, not the identity, torsion free.
+ * secp256k1 and Ed25519 behind one interface, so that DKG, FROST and resharing are written once (threshold.md 1.1). noble does the
+ * arithmetic. This file adds strict decoding: canonical, on the curve, not the identity, torsion free.
  *
- * What is public may be computed by WebAssembly instead (wasmPoints.ts), three times as fast, in threads that were given memory for it. It is used where a
- * second implementation judges the result, or is judged by it: see `sumOfProductsPublic` and `checkedSum`.
+ * Sums of public values can be computed by WebAssembly instead (wasmPoints.ts), three times as fast, in threads that were given memory for
+ * it. That is used only where a second implementation verifies the result, or where it verifies the result of another one: see
+ * `sumOfProductsPublic` and `checkedSum`.
  */
 import {
   type CurvePoint,
@@ -22,7 +23,7 @@ import { type Coordinates, type WasmCurve, WasmPoints } from "./wasmPoints.ts"
 export type CurveName = "secp256k1" | "ed25519"
 
 declare const pointOf: unique symbol
-/** A point of one of the two groups; only a Curve makes and reads it. */
+/** A point of one of the two groups. Only a Curve creates or inspects it. */
 export interface Point {
   readonly [pointOf]: CurveName
 }
@@ -31,20 +32,20 @@ export interface Curve {
   readonly name: CurveName
   /** The group's prime order q. */
   readonly order: bigint
-  /** 33 (compressed SEC1) or 32 (RFC 8032). */
+  /** Bytes of enc(P): 33 (compressed SEC1) or 32 (RFC 8032). */
   readonly pointLength: 33 | 32
   readonly generator: Point
   readonly identity: Point
 
-  /** enc(P). Throws RangeError on the identity: it has no place in any message. */
+  /** enc(P). Throws RangeError for the identity, which no message may contain. */
   encodePoint(point: Point): Bytes
-  /** enc of each, for one inversion in all instead of one each. Throws as encodePoint does. */
+  /** enc of each point, with one inversion for all of them. Throws as encodePoint does. */
   encodePoints(points: readonly Point[]): readonly Bytes[]
-  /** dec(b); undefined for anything that threshold.md 1.1 rejects. */
+  /** dec(b); undefined for bytes that threshold.md 1.1 rejects. */
   decodePoint(bytes: Uint8Array): Point | undefined
   /** sc(a): 32 bytes, big-endian on secp256k1 and little-endian on Ed25519. */
   encodeScalar(scalar: bigint): Bytes
-  /** The scalar, or undefined when not 32 bytes or not below q: nothing is reduced silently. */
+  /** The scalar; undefined unless it is 32 bytes and below q. Nothing is reduced silently. */
   decodeScalar(bytes: Uint8Array): bigint | undefined
 
   add(a: Point, b: Point): Point
@@ -56,23 +57,23 @@ export interface Curve {
   /** k*P for a secret k; 0 gives the identity. */
   multiply(point: Point, k: bigint): Point
   /**
-   * k*G and k*P for a secret k that is multiplied with once and then gone (nonces, products, session multipliers). Constant
-   * time like the two above; without their blinding, which guards a scalar against being watched many times.
+   * k*G and k*P for a secret k that is used in one multiplication and then wiped (nonces, products, session multipliers). Constant time
+   * like the two above, but without their blinding, which protects a scalar that is used many times.
    */
   multiplyBaseOnce(k: bigint): Point
   multiplyOnce(point: Point, k: bigint): Point
-  /** k*P, variable time: public scalars only. */
+  /** k*P in variable time: for public scalars only. */
   multiplyPublic(point: Point, k: bigint): Point
-  /** k*G, variable time: public scalars only. */
+  /** k*G in variable time: for public scalars only. */
   multiplyBasePublic(k: bigint): Point
   /**
-   * sum k_i*P_i, variable time: public scalars only. On Ed25519 by WebAssembly where the thread has it: the signatures that come of it are
-   * verified by BoringSSL. On secp256k1 always by noble: there `checkedSum` verifies.
+   * sum k_i*P_i in variable time: for public scalars only. On Ed25519 it uses WebAssembly if the thread has it, because BoringSSL verifies
+   * the resulting signatures. On secp256k1 it always uses noble, because `checkedSum` verifies the results by WebAssembly.
    */
   sumOfProductsPublic(points: readonly Point[], scalars: readonly bigint[]): Point
   /**
-   * base*G + sum k_i*P_i, variable time, for the equations of proofs and signatures: by code that had no part in making them, which is
-   * WebAssembly where the thread has it. Public scalars only.
+   * base*G + sum k_i*P_i in variable time, for verifying proofs and signatures: for public scalars only. It uses WebAssembly if the thread
+   * has it, which had no part in making them.
    */
   checkedSum(base: bigint, points: readonly Point[], scalars: readonly bigint[]): Point
   /** a mod q, in [0, q). */
@@ -87,14 +88,14 @@ interface CurveShape {
   readonly littleEndian: boolean
 }
 
-/** How points go into WebAssembly and come back. */
+/** Converts points to coordinates for WebAssembly, and back. */
 interface Fast<P> {
   readonly curve: WasmCurve
   readonly coordinates: (point: P) => Coordinates
   readonly point: (coordinates: Coordinates) => P
 }
 
-// `Point` is a brand over noble's own class: this function is the only place that goes in and out of it.
+// `Point` is a brand over noble's point class. Only this function converts between them.
 function curveOver<F, P extends CurvePoint<F, P>>(
   curvePointCons: CurvePointCons<P>,
   shape: CurveShape,
@@ -117,7 +118,7 @@ function curveOver<F, P extends CurvePoint<F, P>>(
     return reduced === 0n ? curvePointCons.ZERO : unblinded(point, reduced)
   }
   let made: WasmPoints | undefined
-  /** The sum by WebAssembly, or undefined where this thread has none. */
+  /** The sum computed by WebAssembly; undefined if this thread was given no memory for it. */
   const fastSum = (base: bigint, points: readonly P[], scalars: readonly bigint[]): P | undefined => {
     if (!hasMemory()) return undefined
     made ??= new WasmPoints(fast.curve)
@@ -129,7 +130,7 @@ function curveOver<F, P extends CurvePoint<F, P>>(
       : (fastSum(0n, [point], [order])?.equals(curvePointCons.ZERO) ?? point.isTorsionFree())
   const slowSum = (points: readonly P[], scalars: readonly bigint[]): P => {
     const [point, ...more] = points
-    // noble splits the scalar of a single point along secp256k1's endomorphism, and those of several never.
+    // For one point noble uses secp256k1's endomorphism, which is faster; for several points it never does.
     if (shape.name === "secp256k1" && point !== undefined && more.length === 0) {
       return point.multiplyUnsafe(mod(scalars[0] ?? 0n))
     }
@@ -138,7 +139,7 @@ function curveOver<F, P extends CurvePoint<F, P>>(
   const requireEncodable = (point: P): void => {
     if (point.equals(curvePointCons.ZERO)) throw new RangeError("the identity has no encoding")
   }
-  /** noble would invert Z twice for each, to check the point and to write it. */
+  /** noble would invert Z twice for each point: to check it and to encode it. */
   const encodeAll = (points: readonly P[]): readonly Bytes[] => {
     points.forEach(requireEncodable)
     return normalizeZ(curvePointCons, [...points]).map((point) => copy(point.toBytes()))
@@ -160,7 +161,7 @@ function curveOver<F, P extends CurvePoint<F, P>>(
         const p = curvePointCons.fromBytes(bytes)
         p.assertValidity()
         if (p.equals(curvePointCons.ZERO) || !isTorsionFree(p)) return undefined
-        // One encoding per point: noble accepts no other today, and this keeps it so.
+        // Each point has one encoding. noble accepts no other today; this check keeps it so.
         return Buffer.compare(p.toBytes(), bytes) === 0 ? out(p) : undefined
       } catch {
         return undefined
@@ -196,11 +197,11 @@ function curveOver<F, P extends CurvePoint<F, P>>(
   }
 }
 
-// Wider tables of G than noble's own: built at the first use, once, in some 20 ms; a fifth off every k*G after that.
+// Wider tables of G than noble's default. They are built once, at the first use, in about 20 ms, and make every k*G a fifth faster.
 secp256k1.Point.BASE.precompute(8)
 ed25519.Point.BASE.precompute(8)
 
-// noble's own constant-time multiplication without blinding; it keeps tables of its own for G, built at the first use.
+// noble's constant-time multiplication without blinding. It has its own tables of G, built at the first use.
 const k1Once = new ScalarMultiplier(secp256k1.Point)
 const edOnce = new ScalarMultiplier(ed25519.Point)
 

@@ -1,4 +1,4 @@
-/** Feldman's commitments to a polynomial (threshold.md 1.3): A_k = a_k G, and shares checked against them. */
+/** Feldman commitments to a polynomial, A_k = a_k G, and the check of shares against them (threshold.md 1.3). */
 import type { Curve, Point } from "./curve.ts"
 import type { Polynomial } from "./shamir.ts"
 
@@ -6,17 +6,17 @@ export const commitments = (curve: Curve, polynomial: Polynomial): readonly Poin
   polynomial.map((coefficient) => curve.multiplyBase(coefficient))
 
 /**
- * sum x^k A_k, by Horner's rule in the exponent; all public, variable time. The identity is a possible value, not an
- * error: no honest share meets it.
+ * f(x) G = sum x^k A_k by Horner's rule. All values are public; variable time. The result may be the identity, which is no error; it does
+ * not match the share of any honest party.
  */
 export const evaluateCommitted = (curve: Curve, points: readonly Point[], x: bigint): Point =>
   points.reduceRight((sum, point) => curve.add(curve.multiplyPublic(sum, x), point), curve.identity)
 
-/** Whether `share` is the committed polynomial's value at x. */
+/** True if `share` is the value of the committed polynomial at x. */
 export const shareMatches = (curve: Curve, points: readonly Point[], x: bigint, share: bigint): boolean =>
   curve.equals(curve.multiplyBase(share), evaluateCommitted(curve, points, x))
 
-/** The sum of several committed polynomials, coefficient by coefficient. All must have the same length. */
+/** The commitment to the sum of several polynomials, coefficient by coefficient. All must have the same length. */
 export function sumCommitted(curve: Curve, dealt: readonly (readonly Point[])[]): readonly Point[] {
   const length = dealt[0]?.length ?? 0
   if (dealt.some((points) => points.length !== length)) throw new RangeError("polynomials of different degree")
@@ -26,14 +26,14 @@ export function sumCommitted(curve: Curve, dealt: readonly (readonly Point[])[])
 }
 
 /**
- * The committed polynomial of degree below ids.length that has these values at these ids: the inverse of evaluateCommitted;
- * all public, variable time. The ids must be distinct scalars in [1, q).
+ * The commitment to the polynomial of degree below ids.length that has these committed values at these ids: the inverse of
+ * evaluateCommitted. All values are public; variable time. The ids must be distinct scalars in [1, q).
  */
 export function interpolateCommitted(curve: Curve, ids: readonly bigint[], values: readonly Point[]): readonly Point[] {
   const basis = ids.map((xi) => {
     const others = ids.filter((x) => x !== xi)
     const scale = curve.invert(others.reduce((product, x) => curve.mod(product * (xi - x)), 1n))
-    // prod (X - x_j), lowest coefficient first, built up one root at a time.
+    // The coefficients of prod (X - x_j), lowest first; multiplied up one root at a time.
     const product = others.reduce<readonly bigint[]>(
       (poly, x) => poly.concat(0n).map((_, k) => curve.mod((poly[k - 1] ?? 0n) - x * (poly[k] ?? 0n))),
       [1n],

@@ -1,7 +1,7 @@
 /**
- * The framed, tagged hashes of threshold.md 1.4. A frame is injective: no two different (tag, fields) have the same bytes.
+ * The framed, tagged hashes of threshold.md 1.4. The framing is injective: two different (tag, fields) never have the same bytes.
  *
- * Hashing is node:crypto's one-shot native code: a hash in noble costs seven times as much (threshold.md 9.1).
+ * Uses node:crypto's native one-shot hash, because noble's costs seven times as much (threshold.md 9.1).
  */
 import { createCipheriv, hash } from "node:crypto"
 import { type Bytes, beToBig, concat, copy, u8, u32be, utf8 } from "../bytes.ts"
@@ -10,7 +10,7 @@ import type { Tag } from "./tags.ts"
 const PREFIX = utf8("TSSN1")
 const ZERO_IV = new Uint8Array(16)
 
-/** `"TSSN1" || u8(|tag|) || tag || u8(m) || sum(u32be(|f|) || f)`. Throws RangeError above 255 fields: never wraps. */
+/** `"TSSN1" || u8(|tag|) || tag || u8(m) || sum(u32be(|f|) || f)`. Throws RangeError above 255 fields, so the count never wraps. */
 export function frame(tag: Tag, ...fields: readonly Uint8Array[]): Bytes {
   const name = utf8(tag)
   const parts: Uint8Array[] = [PREFIX, u8(name.length), name, u8(fields.length)]
@@ -31,21 +31,21 @@ export const H512 = (tag: Tag, ...fields: readonly Uint8Array[]): Bytes => spent
 export const HS = (order: bigint, tag: Tag, ...fields: readonly Uint8Array[]): bigint =>
   spent(H512(tag, ...fields), beToBig) % order
 
-/** XOF(tag; fields; length): the AES-256-CTR keystream under H(tag; fields). */
+/** XOF(tag; fields; length): `length` bytes of the AES-256-CTR keystream under the key H(tag; fields). */
 export function XOF(length: number, tag: Tag, ...fields: readonly Uint8Array[]): Bytes {
   return spent(H(tag, ...fields), (key) =>
     moved(createCipheriv("aes-256-ctr", key, ZERO_IV).update(new Uint8Array(length))),
   )
 }
 
-/** What is made of `bytes`, which nobody needs after it: frames hold seeds, keys and salts (threshold.md 5.12). */
+/** Applies a function to `bytes` and wipes them: frames contain seeds, keys and salts (threshold.md 5.12). */
 function spent<T>(bytes: Bytes, use: (bytes: Bytes) => T): T {
   const made = use(bytes)
   bytes.fill(0)
   return made
 }
 
-/** A copy in memory of its own, and the runtime's wiped. */
+/** Copies a digest into memory of its own and wipes the runtime's buffer. */
 function moved(bytes: Uint8Array): Bytes {
   const out = copy(bytes)
   bytes.fill(0)

@@ -1,15 +1,15 @@
 /**
  * GF(2^128) of threshold.md 5.1 (modulus x^128 + x^7 + x^2 + x + 1; bit p of four little-endian words is the coefficient of
- * x^p), and the consistency map of the OT extension over it (threshold.md 13). The challenges are public: branching on their
- * bits is allowed. What they multiply is secret and only ever XORed.
+ * x^p), and the consistency map of the OT extension over it (threshold.md 13). The challenges are public, so code may branch on their bits.
+ * What they are multiplied with is secret, and is only XORed.
  */
 import { COLUMN_WORDS } from "./bits.ts"
 
-/** Bits of a field element, and the number of masking columns behind the L columns in use. */
+/** Bits of a field element, and the number of masking columns after the L columns in use. */
 export const FIELD_BITS = 128
 const FIELD_WORDS = 4
 
-/** a * x, in place. */
+/** Multiplies by x, in place. */
 function timesX(e: Uint32Array): void {
   const carry = -((e[3] ?? 0) >>> 31)
   for (let w = 3; w > 0; w--) e[w] = ((e[w] ?? 0) << 1) | ((e[w - 1] ?? 0) >>> 31)
@@ -22,8 +22,8 @@ function timesX(e: Uint32Array): void {
  * block of 128 columns.
  */
 export function checkColumns(columns: Uint32Array, length: number, chi: Uint32Array): Uint32Array {
-  // The product of the polynomial chi with the polynomial of columns, four columns at a time: the table of their 16 sums,
-  // then one addition per coefficient. Blocks add up unreduced; the one reduction is at the end.
+  // Multiplies the polynomial chi by the polynomial of columns, four columns at a time: makes a table of their 16 sums, then adds
+  // one of them per coefficient. The blocks are summed unreduced, and reduced once at the end.
   const product = new Uint32Array(2 * FIELD_BITS * COLUMN_WORDS)
   const sums = new Uint32Array(16 * COLUMN_WORDS)
   let choice = new Uint8Array(0)
@@ -45,7 +45,7 @@ export function checkColumns(columns: Uint32Array, length: number, chi: Uint32Ar
   return out
 }
 
-/** The same map on a single row given as words: `bits` holds length + 128 bits. Four words. */
+/** The same map for one row, given as words; `bits` holds length + 128 bits. Returns four words. */
 export function checkBits(bits: Uint32Array, length: number, chi: Uint32Array): Uint32Array {
   const out = bits.slice(length >> 5, (length >> 5) + FIELD_WORDS)
   const power = new Uint32Array(FIELD_WORDS)
@@ -58,7 +58,7 @@ export function checkBits(bits: Uint32Array, length: number, chi: Uint32Array): 
   return out
 }
 
-// Four words written out: with N_C = 128 they are all, and this is the inner loop.
+// The four words of a column (N_C = 128) are written out, because this is the inner loop.
 function addColumn(into: Uint32Array, to: number, from: Uint32Array, at: number): void {
   const a = to * COLUMN_WORDS
   const b = at * COLUMN_WORDS
@@ -69,7 +69,7 @@ function addColumn(into: Uint32Array, to: number, from: Uint32Array, at: number)
   for (let w = 4; w < COLUMN_WORDS; w++) into[a + w] = (into[a + w] ?? 0) ^ (from[b + w] ?? 0)
 }
 
-/** For coefficient k of the product with four columns: which of them take part, bit i for column i (that is chi_{k-i}). */
+/** Which of four columns contribute to coefficient k of the product: bit i for column i, which is bit k-i of chi. */
 function windows(chi: Uint32Array): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(FIELD_BITS + 3)
   for (let p = 0; p < FIELD_BITS; p++) {
@@ -79,7 +79,7 @@ function windows(chi: Uint32Array): Uint8Array<ArrayBuffer> {
   return out
 }
 
-/** Column n of `sums` = the XOR of those of the first four columns whose number is a bit of n. */
+/** Sets column n of `sums` to the XOR of those of the four columns whose number is a set bit of n. */
 function sumsOfFour(columns: Uint32Array, sums: Uint32Array): void {
   for (let i = 0; i < 4; i++) {
     for (let n = 0; n < 1 << i; n++) {

@@ -1,9 +1,9 @@
 /**
- * Endemic OT (Masny-Rindal) over P-256: N random base OTs of one ordered pair in two messages (threshold.md 4.1).
- * The receiver ends with one key per OT, the sender with both; neither learns what is the other's alone.
+ * Endemic OT (Masny-Rindal) over P-256: N random base OTs of one ordered pair in two messages (threshold.md 4.1). The receiver gets one key
+ * per OT and the sender gets both. The sender does not learn which key the receiver has, and the receiver does not learn the other one.
  *
- * Multiplications by secrets are the runtime's native, constant-time ECDH. Decoding, addition and hash-to-curve are
- * noble's, on points that are public or already blinded. All selections by choice bits are masks.
+ * Multiplications by secrets use the runtime's native, constant-time ECDH. Decoding, addition and hash-to-curve use noble, on points that
+ * are public or already blinded. Every selection by a choice bit is a mask.
  */
 import { createECDH, type ECDH } from "node:crypto"
 import { normalizeZ } from "@noble/curves/abstract/curve.js"
@@ -21,7 +21,7 @@ export const SECOND_LENGTH = POINT
 
 const Point = p256.Point
 
-/** RFC 9380 hash to P-256: the mask of slot `slot` of OT `index`, a function of the point in the other slot. */
+/** The mask of slot `slot` of OT `index`: the RFC 9380 hash to P-256 of the point in the other slot. */
 function slotMask(sidOt: Bytes, index: number, slot: number, other: Uint8Array): P256Point {
   return hashToP256(concat(sidOt, u16be(index), u8(slot), other))
 }
@@ -29,7 +29,7 @@ function slotMask(sidOt: Bytes, index: number, slot: number, other: Uint8Array):
 const slotKey = (sidOt: Bytes, index: number, slot: number, b: Uint8Array, m: Uint8Array, x: Uint8Array): Bytes =>
   H("ot/key", sidOt, u16be(index), u8(slot), b, m, x)
 
-/** dec of threshold.md 4: compressed, canonical, on the curve, not the identity; undefined otherwise. */
+/** dec of threshold.md 4: undefined unless the bytes are compressed, canonical, on the curve and not the identity. */
 function decodePoint(bytes: Uint8Array): P256Point | undefined {
   if (bytes.length !== POINT) return undefined
   try {
@@ -40,19 +40,19 @@ function decodePoint(bytes: Uint8Array): P256Point | undefined {
   }
 }
 
-/** One native key object, reused: what it held last is overwritten at the end, because it cannot be wiped. */
+/** One native ECDH object that is reused. It cannot be wiped, so its last key is overwritten at the end. */
 class NativeScalar implements Disposable {
   readonly #ecdh: ECDH = createECDH("prime256v1")
 
   set(scalar: Uint8Array): void {
     this.#ecdh.setPrivateKey(scalar)
   }
-  /** Compressed and plain encodings of scalar * G. */
+  /** Compressed and uncompressed encodings of scalar * G. */
   publicPoint(): { readonly compressed: Uint8Array; readonly plain: Uint8Array } {
     const plain = this.#ecdh.getPublicKey()
     return { compressed: concat(u8(2 + ((plain[64] ?? 0) & 1)), plain.subarray(1, POINT)), plain }
   }
-  /** x(scalar * point), 32 bytes. */
+  /** The x coordinate of scalar * point, 32 bytes. */
   shared(point: Uint8Array): Uint8Array {
     return this.#ecdh.computeSecret(point)
   }
@@ -61,11 +61,11 @@ class NativeScalar implements Disposable {
   }
 }
 
-/** The receiver between the two messages: choice bits, scalars, and the points they make. Dispose on every path. */
+/** The receiver's state between the two messages: choice bits, scalars and their points. Must be disposed on every path. */
 export class BaseOtReceiver implements Disposable {
-  /** 0 or 1 per OT. */
+  /** The choice bits, 0 or 1 per OT. */
   readonly choices: Bytes
-  /** FIRST_LENGTH bytes to the sender. */
+  /** The message to the sender, FIRST_LENGTH bytes. */
   readonly first: Bytes
   readonly #sidOt: Bytes
   readonly #alphas = new Uint8Array(N_C * KEY_LENGTH)
@@ -126,14 +126,14 @@ export class BaseOtReceiver implements Disposable {
     return kept
   }
 
-  /** Both points of each OT into slots 0 and 1 by mask. */
+  /** Puts the two points of each OT into slots 0 and 1, selected by mask. */
   #arrange(bound: readonly Uint8Array[], free: readonly Uint8Array[]): Bytes {
     const out = new Uint8Array(FIRST_LENGTH)
     for (let m = 0; m < N_C; m++) {
       const x = bound[m]
       const y = free[m]
       if (x === undefined || y === undefined) throw new TypeError("a base OT is missing")
-      // SHOULD of threshold.md 4.1: the other slot's mask as well, so that both choices cost the same.
+      // Also computes the mask of the other slot, so that both choices cost the same (a SHOULD of threshold.md 4.1).
       slotMask(this.#sidOt, m, 1 - (this.choices[m] ?? 0), x)
       const mask = (this.choices[m] ?? 0) - 1
       for (let i = 0; i < POINT; i++) {
@@ -147,13 +147,13 @@ export class BaseOtReceiver implements Disposable {
 }
 
 interface BaseOtSent {
-  /** SECOND_LENGTH bytes to the receiver. */
+  /** The message to the receiver, SECOND_LENGTH bytes. */
   readonly second: Bytes
   /** K_{m,0} and K_{m,1}, 32 bytes each. The caller wipes them. */
   readonly keys: readonly [Bytes, Bytes]
 }
 
-/** The sender's only step: one scalar b for the batch. undefined if a point of `first` does not decode. */
+/** The sender's only step, with one scalar b for the whole batch. Undefined if a point in `first` does not decode. */
 export function answerBaseOt(sidOt: Bytes, first: Uint8Array, rng: Rng): BaseOtSent | undefined {
   const blinded: P256Point[] = []
   for (let m = 0; m < N_C; m++) {

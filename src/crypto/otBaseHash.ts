@@ -1,9 +1,9 @@
 /**
  * RFC 9380 hash_to_curve P256_XMD:SHA-256_SSWU_RO_ for the base OT (threshold.md 4.1), which needs 512 of them per pair.
  *
- * The arithmetic and the square root are noble's. Expansion hashes natively, and everything stays projective: noble's own
- * hashToCurve divides three times per hash, a third of its cost, and the batch is normalised later anyhow. Inputs are
- * public; tests hold every step against noble's hashToCurve.
+ * Field arithmetic and square root are noble's. The expansion uses the native hash, and points stay projective: noble's own hashToCurve
+ * divides three times per hash, which is a third of its cost, and the whole batch is normalised later anyway. Inputs are public. Tests
+ * compare every step with noble's hashToCurve.
  */
 import { SWUFpSqrtRatio } from "@noble/curves/abstract/hash-to-curve.js"
 import { p256 } from "@noble/curves/nist.js"
@@ -15,7 +15,7 @@ export type P256Point = ReturnType<typeof p256.Point.fromBytes>
 
 const { Fp } = p256.Point
 const { a: A, b: B } = p256.Point.CURVE()
-/** RFC 9380 8.2. */
+/** The parameters of RFC 9380, 8.2. */
 const Z = Fp.neg(10n)
 const sqrtRatio = SWUFpSqrtRatio(Fp, Z)
 
@@ -35,13 +35,13 @@ export function hashToP256(message: Uint8Array): P256Point {
   return first.add(second)
 }
 
-/** Simplified SWU, RFC 9380 F.2 step by step, but for the division at its end: x = numerator / denominator. */
+/** Simplified SWU, RFC 9380 F.2 step by step, without the division at its end: x = numerator / denominator. */
 function mapToCurve(u: bigint): P256Point {
   const zu2 = Fp.mul(Z, Fp.sqr(u))
   const sum = Fp.add(Fp.sqr(zu2), zu2)
   const first = Fp.mul(Fp.add(sum, Fp.ONE), B)
   const denominator = Fp.mul(Fp.cmov(Z, Fp.neg(sum), !Fp.is0(sum)), A)
-  // g(x) of the first candidate, as a fraction: numerator over denominator cubed.
+  // g(x) of the first candidate as a fraction: numerator over the cube of the denominator.
   const squared = Fp.sqr(denominator)
   const cubed = Fp.mul(squared, denominator)
   const g = Fp.add(Fp.mul(Fp.add(Fp.sqr(first), Fp.mul(A, squared)), first), Fp.mul(B, cubed))
@@ -52,7 +52,7 @@ function mapToCurve(u: bigint): P256Point {
   return new p256.Point(numerator, Fp.mul(y, denominator), denominator)
 }
 
-/** RFC 9380 5.3.1 with SHA-256 and the domain of the base OT. */
+/** expand_message_xmd of RFC 9380, 5.3.1, with SHA-256 and the domain of the base OT. */
 function expandMessageXmd(message: Uint8Array, length: number): Uint8Array {
   const first = sha256(concat(BLOCK, message, u16be(length), u8(0), DST_PRIME))
   const blocks: Uint8Array[] = []

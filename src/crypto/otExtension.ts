@@ -1,10 +1,10 @@
 /**
- * SoftSpoken OT extension with k = 4 (threshold.md 5.2-5.4): from the PPRF trees of one ordered pair, `length` fresh correlated
- * OTs in one message. Bob's column j and Alice's differ by Delta where his bit j is set. The row-wise consistency check
- * is non-interactive; its challenges are hashed from all of the message's u.
+ * SoftSpoken OT extension with k = 4 (threshold.md 5.2-5.4): makes `length` fresh correlated OTs in one message from the PPRF trees of one
+ * ordered pair. Column j of Bob and of Alice differ by Delta if his bit j is set, and are equal otherwise. The row-wise consistency check
+ * is non-interactive; its challenges are hashed from all of u in the message.
  *
- * Whether Alice's check passes is a predicate on her long-lived Delta that a cheating Bob chooses: her caller must treat
- * a failure as BAN, and ask at most once per session (threshold.md 2.5).
+ * A cheating Bob can choose a predicate on Alice's long-lived Delta, and whether her check passes tells him its value. So the caller must
+ * treat a failure as BAN, and run the check at most once per session (threshold.md 2.5).
  */
 import { type Bytes, concat } from "../bytes.ts"
 import { COLUMN_WORDS, equalMask, fold, ROWS, transpose } from "./bits.ts"
@@ -18,23 +18,23 @@ import { LeafStreams } from "./xof.ts"
 const FIELD_BYTES = FIELD_BITS / 8
 const T_BYTES = FIELD_BITS * COLUMN_WORDS * 4
 
-/** Words of one row: `length` columns in use and 128 that mask the check. `length` is a multiple of 32. */
+/** Words of one row: `length` columns in use, and 128 columns that mask the check. `length` is a multiple of 32. */
 const rowWords = (length: number): number => (length + FIELD_BITS) / 32
 
-/** Bytes of Bob's message: u, x_hat, t_hat. */
+/** Bytes of Bob's message u || x_hat || t_hat. */
 export const extensionLength = (length: number): number => TREES * 4 * rowWords(length) + FIELD_BYTES + T_BYTES
 
-/** psid1 of the instance Bob -> Alice: Bob's freshness protects his streams. */
+/** psid1 of the instance Bob -> Alice. Bob's fresh value in it protects his streams. */
 export const extensionId = (sid: Bytes, pairId: Bytes, xBob: Bytes, xAlice: Bytes, nonceBob: Bytes): Bytes =>
   H("ote/1", sid, pairId, xBob, xAlice, nonceBob)
 
-/** psid2: Alice's freshness, and all that Bob said, protect the pads. */
+/** psid2. Alice's fresh value and Bob's whole message in it protect the pads. */
 export const padsId = (psid1: Bytes, nonceAlice: Bytes, message: Bytes): Bytes =>
   H("ote/2", psid1, nonceAlice, sha256(message))
 
-/** Bob's side: secret until the end of the session. */
+/** Bob's result; secret until the end of the session. */
 export interface Extended extends Disposable {
-  /** extensionLength(length) bytes. */
+  /** The message to Alice, extensionLength(length) bytes. */
   readonly message: Bytes
   /** `length` columns of COLUMN_WORDS words. */
   readonly columns: Uint32Array
@@ -74,12 +74,12 @@ export function extend(trees: FullTrees, psid1: Bytes, length: number, rng: Rng)
   }
 }
 
-/** Alice's side: secret until the end of the session. */
+/** Alice's result; secret until the end of the session. */
 export interface OtReceived extends Disposable {
-  /** The one bit that may leave: false means BAN. */
+  /** The verdict of the check, the only value that may be disclosed. False means BAN. */
   readonly passed: boolean
   readonly columns: Uint32Array
-  /** Delta as one column: pad 1 is the pad of column XOR this. */
+  /** Delta as one column: pad 1 of an OT is the pad of its column XOR Delta. */
   readonly delta: Uint32Array
 }
 
@@ -96,7 +96,7 @@ export function receive(trees: PuncturedTrees, psid1: Bytes, length: number, mes
     const nibble = trees.delta[tree] ?? 0
     for (let y = 0; y < LEAVES; y++) {
       streams.write(tree, y, trees.leaves, SEED * (tree * LEAVES + y), blockBytes)
-      // The missing leaf costs what the others cost, and then counts as nothing.
+      // The missing leaf is computed like the others, and then masked to zero.
       const mask = ~equalMask(y, nibble)
       for (let k = y * words; k < (y + 1) * words; k++) block[k] = (block[k] ?? 0) & mask
     }
@@ -127,7 +127,7 @@ export function receive(trees: PuncturedTrees, psid1: Bytes, length: number, mes
   }
 }
 
-/** OR over every row of q_hat ^ t_hat ^ (D & x_hat): no row number, no early end. `sent` holds x_hat, then t_hat. */
+/** The OR over all rows of q_hat ^ t_hat ^ (D & x_hat), without naming a row and without an early exit. `sent` is x_hat || t_hat. */
 function mismatch(qHat: Uint32Array, sent: Uint32Array, delta: Uint32Array): number {
   let bad = 0
   for (let p = 0; p < FIELD_BITS; p++) {
@@ -140,13 +140,13 @@ function mismatch(qHat: Uint32Array, sent: Uint32Array, delta: Uint32Array): num
   return bad
 }
 
-/** chi per block of 128 columns, from psid1 and all of u. */
+/** The challenge chi of each block of 128 columns, from psid1 and all of u. */
 function challenges(psid1: Bytes, u: Uint8Array, length: number): Uint32Array {
   const bytes = XOF(FIELD_BYTES * Math.ceil(length / FIELD_BITS), "ote/chi", H("ote/u", psid1, u))
   return new Uint32Array(bytes.buffer)
 }
 
-/** Nibbles to the column D: bit 4 tau + b of D is bit b of nibble tau. */
+/** The column D of the nibbles: bit 4 tau + b of D is bit b of nibble tau. */
 function packDelta(nibbles: Uint8Array): Uint32Array {
   const out = new Uint32Array(COLUMN_WORDS)
   for (let tree = 0; tree < TREES; tree++) {

@@ -2,8 +2,8 @@
 import { type Bytes, concat, u32be, utf8 } from "../bytes.ts"
 
 /**
- * Base OTs per ordered pair, a multiple of 32 from 128 to 1024: every length, row and column follows from it. Another value
- * makes another protocol, and stored OT state of this one is refused (threshold.md 4.3 has the margin and what to do).
+ * Base OTs per ordered pair: a multiple of 32 from 128 to 1024. All lengths follow from it. Another value is another protocol, which
+ * refuses OT state stored under this one (threshold.md 4.3 discusses the security margin and how to change it).
  */
 export const N_C = 128
 /** Bits per PPRF tree: 16 leaves. */

@@ -1,8 +1,8 @@
-/** From a password to a key: argon2id (RFC 9106), for the files that a password opens. */
+/** Derives a key from a password with argon2id (RFC 9106), for all files that a password opens. */
 import { argon2Sync } from "node:crypto"
 import { Secret } from "../secret.ts"
 
-/** What one derivation costs; stored with each file, so that a default can rise without a new format. */
+/** The cost of one derivation. Each file stores it, so the default can rise without a new format. */
 export interface Kdf {
   readonly memoryKiB: number
   readonly passes: number
@@ -16,10 +16,10 @@ export const DEFAULT_KDF: Kdf = { memoryKiB: 65_536, passes: 3, parallelism: 4 }
 const MOST_KIB = 1024 * 1024
 const MOST_PASSES = 64
 const MOST_LANES = 64
-/** Memory times passes, KiB: twenty times what the default costs, some seconds of one core. */
+/** Bound on memory times passes, KiB: about twenty times the default, some seconds of one core. */
 const MOST_WORK = 4 * 1024 * 1024
 
-/** A cost that comes from a file may be any number: beyond these bounds the file is refused before anything is computed. */
+/** False for a cost beyond these bounds. A file may state any cost, so it is checked before anything is computed. */
 export const isAffordable = ({ memoryKiB, passes, parallelism }: Kdf): boolean =>
   passes >= 1 &&
   passes <= MOST_PASSES &&
@@ -29,7 +29,7 @@ export const isAffordable = ({ memoryKiB, passes, parallelism }: Kdf): boolean =
   memoryKiB <= MOST_KIB &&
   memoryKiB * passes <= MOST_WORK
 
-/** 32 bytes. The caller has refused a cost that is not affordable; here that is a bug. */
+/** The derived key, 32 bytes. Throws RangeError for a cost that is not affordable, which the caller must have refused. */
 export function passwordKey(password: Secret, cost: Kdf, salt: Uint8Array): Secret {
   if (!isAffordable(cost)) throw new RangeError("a password hash beyond every bound")
   const key = argon2Sync("argon2id", {

@@ -1,10 +1,9 @@
 /**
- * All-but-one PPRF trees (threshold.md 4.2): from 128 base OTs, 32 GGM trees of 16 leaves. The sender (Bob of the OT extension)
- * knows every leaf, the receiver (Alice) all but one per tree, whose number is her nibble of Delta.
+ * All-but-one PPRF trees (threshold.md 4.2): 128 base OTs give 32 GGM trees of 16 leaves. The sender (Bob in the OT extension) knows every
+ * leaf. The receiver (Alice) knows all but one leaf per tree; the number of the missing leaf is her nibble of Delta.
  *
- * At rest both keep seeds, not leaves: Bob the two roots of each tree (2080 bytes), Alice her nibble and the four seeds
- * beside the missing path (4160 bytes). Everything Alice does is masked over all candidates: no branch and no index
- * depends on Delta.
+ * At rest both keep seeds and not leaves: Bob the two roots of each tree (2080 bytes), Alice her nibble and the four seeds beside the
+ * missing path (4160 bytes). Alice computes with masks over all candidates, so no branch and no index depends on Delta.
  */
 import { type Bytes, copy, u8 } from "../bytes.ts"
 import { equalMask } from "./bits.ts"
@@ -17,7 +16,7 @@ export const TREES = N_C / DEPTH
 const PROOF = 64
 const CORRECTIONS = (DEPTH - 1) * 2 * SEED
 const PER_TREE = CORRECTIONS + 2 * PROOF
-/** Corrections E, X and D of every tree. */
+/** Bytes of the correction message: E, X and D of every tree. */
 export const CORRECTION_LENGTH = TREES * PER_TREE
 export const BOB_LENGTH = 32 + TREES * 2 * SEED
 const ALICE_PER_TREE = 1 + DEPTH * SEED
@@ -29,13 +28,13 @@ export interface FullTrees {
 }
 /** The punctured leaf of each tree is zero. */
 export interface PuncturedTrees extends FullTrees {
-  /** One number in 0..15 per tree. */
+  /** The number of the missing leaf, 0 to 15, of each tree. */
   readonly delta: Bytes
 }
 
 const sidOf = (sidOt: Bytes): Bytes => H("pprf/sid", sidOt)
 
-/** Bob: at-rest form from his base-OT keys; `correct` makes the message that goes with it. */
+/** Bob's form at rest, from his base-OT keys. `correct` makes the message that goes with it. */
 export function bobState(sidOt: Bytes, keys: readonly [Bytes, Bytes]): Bytes {
   const state = new Uint8Array(BOB_LENGTH)
   state.set(sidOf(sidOt), 0)
@@ -47,7 +46,7 @@ export function bobState(sidOt: Bytes, keys: readonly [Bytes, Bytes]): Bytes {
   return state
 }
 
-/** Bob: every leaf of every tree. Throws RangeError on a state of the wrong length. */
+/** Bob's leaves: all of every tree. Throws RangeError for a state of the wrong length. */
 export function expandBob(state: Uint8Array): FullTrees {
   if (state.length !== BOB_LENGTH) throw new RangeError("a PPRF sender state of the wrong length")
   using nodes = new Nodes(state.subarray(0, 32))
@@ -61,7 +60,7 @@ export function expandBob(state: Uint8Array): FullTrees {
   return { leaves }
 }
 
-/** Bob: the correction message of the trees that grow from `keys`. */
+/** Bob's correction message for the trees that grow from `keys`. */
 export function correct(sidOt: Bytes, keys: readonly [Bytes, Bytes]): Bytes {
   const sid = sidOf(sidOt)
   using nodes = new Nodes(sid)
@@ -89,8 +88,8 @@ export function correct(sidOt: Bytes, keys: readonly [Bytes, Bytes]): Bytes {
 }
 
 /**
- * Alice: her at-rest form from her base-OT keys, choices and Bob's corrections; undefined if a tree does not match its
- * digest. One verdict over all trees, constant time.
+ * Alice's form at rest, from her base-OT keys, her choices and Bob's corrections. Undefined if a tree does not match its digest: one
+ * verdict for all trees, in constant time.
  */
 export function aliceState(sidOt: Bytes, keys: Bytes, choices: Bytes, corrections: Uint8Array): Bytes | undefined {
   const sid = sidOf(sidOt)
@@ -109,7 +108,7 @@ export function aliceState(sidOt: Bytes, keys: Bytes, choices: Bytes, correction
   return undefined
 }
 
-/** Walks one tree down Alice's path: writes the nibble and the seed beside the path at every level to `own`. */
+/** Walks one tree along Alice's path, and writes to `own` her nibble and, for every level, the seed beside the path. */
 function climb(nodes: Nodes, tree: number, keys: Bytes, choices: Bytes, message: Uint8Array, own: Uint8Array): void {
   const first = choices[DEPTH * tree] ?? 0
   let missing = 1 - first
@@ -134,7 +133,7 @@ function climb(nodes: Nodes, tree: number, keys: Bytes, choices: Bytes, message:
   own[0] = missing
 }
 
-/** Nonzero if the leaves do not match X and D of the message. */
+/** Zero if the leaves match X and D of the message, otherwise not zero. */
 function verifyTree(sid: Bytes, tree: number, leaves: Uint8Array, missing: number, message: Uint8Array): number {
   const proofs = leafProofs(sid, tree, leaves)
   const rest = message.slice(CORRECTIONS, CORRECTIONS + PROOF)
@@ -154,7 +153,7 @@ function verifyTree(sid: Bytes, tree: number, leaves: Uint8Array, missing: numbe
   return bad
 }
 
-/** Alice: every leaf but the missing one of every tree. Throws RangeError on a state of the wrong length. */
+/** Alice's leaves: all but the missing one of every tree. Throws RangeError for a state of the wrong length. */
 export function expandAlice(state: Uint8Array): PuncturedTrees {
   if (state.length !== ALICE_LENGTH) throw new RangeError("a PPRF receiver state of the wrong length")
   using nodes = new Nodes(state.subarray(0, 32))
@@ -175,7 +174,7 @@ export function expandAlice(state: Uint8Array): PuncturedTrees {
   return { leaves, delta }
 }
 
-/** p[0] .. p[15] of one tree, one after the other. */
+/** The outputs p[0] to p[15] of one tree, concatenated. */
 function leafProofs(sid: Bytes, tree: number, leaves: Uint8Array): Bytes {
   const out = new Uint8Array(LEAVES * PROOF)
   using leaf = new SeedFrame("pprf/leafchk", sid, 2)

@@ -1,6 +1,6 @@
 /**
- * The nodes of a GGM tree of 16 leaves while they grow (threshold.md 4.2): what both sides of the PPRF do to them. Alice's
- * trees miss one node per level: its place is zero, costs what the others cost, and is never a branch or an index.
+ * The nodes of a GGM tree of 16 leaves while it grows (threshold.md 4.2), for both sides of the PPRF. Alice's trees miss one node per
+ * level: its place is zero and is computed like the others, so which one is missing decides no branch and no index.
  */
 import { type Bytes, u8 } from "../bytes.ts"
 import { equalMask } from "./bits.ts"
@@ -9,7 +9,7 @@ import { TREE_BITS } from "./parameters.ts"
 import { sha512Into } from "./xof.ts"
 
 export const LEAVES = 1 << TREE_BITS
-/** Bytes of a node, as of a base-OT key. */
+/** Bytes of a node; the same as of a base-OT key. */
 export const SEED = 32
 const SEED_WORDS = SEED / 4
 
@@ -21,7 +21,7 @@ export class Nodes implements Disposable {
   readonly #seed = new Uint32Array(SEED_WORDS)
   readonly #seedBytes = new Uint8Array(this.#seed.buffer)
   readonly #frame: SeedFrame
-  // Views made once: growing is the inner loop.
+  // The views are made once, because growing is the inner loop.
   readonly #parentAt = views(this.#parents, SEED)
   readonly #childrenAt = views(this.bytes, 2 * SEED)
 
@@ -29,18 +29,18 @@ export class Nodes implements Disposable {
     this.#frame = new SeedFrame("pprf/node", sid, 3)
   }
 
-  /** Level 1: both nodes. */
+  /** Sets both nodes of level 1. */
   load(left: Uint8Array, right: Uint8Array): void {
     this.bytes.set(left, 0)
     this.bytes.set(right, SEED)
   }
 
-  /** Level 1 of a punctured tree: `seed` beside the missing node. */
+  /** Sets level 1 of a punctured tree: `seed` beside the missing node. */
   plant(seed: Uint8Array, missing: number): void {
     this.mend(2, 1 - missing, missing, seed)
   }
 
-  /** Level `level` to the next one: every node, the missing one (zeros) too. */
+  /** Grows level `level` to the next one: every node, including the missing one (zeros). */
   grow(tree: number, level: number): void {
     this.#parents.set(this.bytes.subarray(0, this.#parents.length))
     this.#frame.put(0, tree)
@@ -54,7 +54,7 @@ export class Nodes implements Disposable {
     }
   }
 
-  /** XOR of the nodes of parity `side` among the first `count`, without the child of `missingParent` (-1: none is missing). */
+  /** The XOR of the first `count` nodes with parity `side`, without the child of `missingParent` (-1 if none is missing). */
   sum(side: 0 | 1, count: number, missingParent: number): Bytes {
     const out = new Uint32Array(SEED_WORDS)
     for (let y = side; y < count; y += 2) {
@@ -64,7 +64,7 @@ export class Nodes implements Disposable {
     return new Uint8Array(out.buffer)
   }
 
-  /** Among the first `count` nodes: node `known` becomes `seed`, node `missing` becomes zero. */
+  /** Sets node `known` to `seed` and node `missing` to zero, by masks over the first `count` nodes. */
   mend(count: number, known: number, missing: number, seed: Uint8Array): void {
     this.#seedBytes.set(seed)
     for (let y = 0; y < count; y++) {
@@ -85,7 +85,7 @@ export class Nodes implements Disposable {
   }
 }
 
-/** frame(tag, sid, count one-byte fields, seed) hashed many times: the frame is made once, its last fields change. */
+/** Hashes frame(tag, sid, `count` one-byte fields, seed) many times. The frame is built once, and only its last fields change. */
 export class SeedFrame implements Disposable {
   readonly #frame: Bytes
 
@@ -97,12 +97,12 @@ export class SeedFrame implements Disposable {
     this.#frame = frame(tag, sid, ...Array.from({ length: count }, () => u8(0)), new Uint8Array(SEED))
   }
 
-  /** One-byte field `i`: each is 5 bytes with its length, and the seed has a length of 4 in front. */
+  /** Sets the one-byte field `i`. Each takes 5 bytes with its length prefix; 4 bytes of length precede the seed. */
   put(i: number, value: number): void {
     this.#frame[this.#frame.length - SEED - 5 * (this.count - i)] = value
   }
 
-  /** H512 of the frame with this seed, into 64 bytes. */
+  /** Writes H512 of the frame with this seed, 64 bytes. */
   hash(seed: Uint8Array, out: Uint8Array): void {
     this.#frame.set(seed, this.#frame.length - SEED)
     sha512Into(this.#frame, out)

@@ -1,6 +1,6 @@
 /**
- * Schnorr proofs of knowledge of a discrete logarithm (threshold.md 1.6), bound to session, context, prover and index: a proof
- * replayed for another of these does not verify. A proof is (T, z), never the short form.
+ * Schnorr proofs of knowledge of a discrete logarithm (threshold.md 1.6). A proof is bound to session, context, prover and index, so it
+ * does not verify if it is replayed for another of these. It is encoded as (T, z), never in the short form (e, z).
  */
 import { type Bytes, concat, u32be, utf8 } from "../bytes.ts"
 import type { Speaker } from "./commit.ts"
@@ -10,11 +10,11 @@ import { type Rng, randomScalar } from "./random.ts"
 
 export interface ProofContext {
   readonly curve: Curve
-  /** The session id, joined with the view where the proof must bind it. */
+  /** The session id; followed by the view if the proof must bind that too. */
   readonly sid: Bytes
   readonly purpose: "coef" | "checkup"
   readonly prover: Speaker
-  /** Which of the prover's statements this is. */
+  /** The number of this statement among the prover's statements. */
   readonly index: number
 }
 
@@ -23,7 +23,7 @@ export interface Proof {
   readonly z: bigint
 }
 
-/** Proves knowledge of a in A = aG. */
+/** Proves knowledge of a where A = aG. */
 export function prove(context: ProofContext, a: bigint, A: Point, rng: Rng): Proof {
   const { curve } = context
   const r = randomScalar(rng, curve.order)
@@ -31,7 +31,7 @@ export function prove(context: ProofContext, a: bigint, A: Point, rng: Rng): Pro
   return { T, z: curve.mod(r + challenge(context, A, T) * a) }
 }
 
-/** zG - eA == T. Everything here is public. */
+/** True if zG - eA == T. All values are public. */
 export function verifies(context: ProofContext, A: Point, proof: Proof): boolean {
   const { curve } = context
   const e = challenge(context, A, proof.T)
@@ -43,7 +43,7 @@ export const proofLength = (curve: Curve): number => curve.pointLength + 32
 export const encodeProof = (curve: Curve, proof: Proof): Bytes =>
   concat(curve.encodePoint(proof.T), curve.encodeScalar(proof.z))
 
-/** undefined for a T that is the identity or no point of the group, for z >= q, and for another length. */
+/** Decodes a proof. Undefined for a wrong length, for z >= q, and if T is the identity or no point of the group. */
 export function decodeProof(curve: Curve, bytes: Bytes): Proof | undefined {
   if (bytes.length !== proofLength(curve)) return undefined
   const T = curve.decodePoint(bytes.subarray(0, curve.pointLength))

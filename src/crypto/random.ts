@@ -1,31 +1,34 @@
 /**
- * Session randomness (threshold.md 1.5): one hedged stream per session. Everything random in a protocol is read from an Rng
- * that it is handed, so a test can repeat a run. A cloned machine does not repeat a nonce: the session id differs where WaaS
- * started another attempt, and the kernel's bytes differ where it did not.
+ * Session randomness (threshold.md 1.5): one hedged stream per session. A protocol reads all its randomness from the Rng that it is given,
+ * so a test can repeat a run. A cloned machine does not repeat a nonce: another attempt has another session id, and within the same attempt
+ * the kernel's bytes differ.
  */
 import { createCipheriv, hkdfSync, randomBytes } from "node:crypto"
 import { type Bytes, beToBig, concat, copy, u64be } from "../bytes.ts"
 
-/** The next `length` bytes; a fresh array that the caller owns and may wipe. */
+/** Returns the next `length` bytes in a fresh array, which the caller owns and may wipe. */
 export type Rng = (length: number) => Bytes
 
-/** The operating system's, for what is no session: salts of files, the hedge of a check-up signature. */
+/** Randomness for everything outside sessions: salts of files, the hedge of a check-up signature. */
 export const systemRng: Rng = (length) => copy(randomBytes(length))
 
-/** What one session's stream is made of; none of it alone is trusted to be fresh. */
+/** The inputs of one session's stream. None of them alone is trusted to be fresh. */
 export interface Entropy {
-  /** 64 bytes of the runtime's generator. It asks the kernel once in thousands of calls, so a clone of the machine may repeat them. */
+  /** 64 bytes of the runtime's generator. It reads from the kernel once in thousands of calls, so a cloned machine may repeat them. */
   readonly system: Bytes
-  /** 32 bytes read from the kernel itself, for this session: what a clone of the machine does not repeat. */
+  /** 32 bytes read from the kernel for this session. A cloned machine does not repeat them. */
   readonly kernel: Bytes
-  /** 32 bytes that never leave the node. */
+  /** The node's 32-byte secret (Store.entropy), which never leaves the node. */
   readonly nodeSecret: Bytes
-  /** Starts of the process on this database, and sessions since. */
+  /** The number of starts on this database, and the number of the session since the last start. */
   readonly bootCounter: number
   readonly sessionCounter: number
 }
 
-/** HKDF-SHA512 over all of it, bound to the session id, read as an AES-256-CTR stream. Wipes `system` and `kernel`. */
+/**
+ * The stream of a session: AES-256-CTR under a key that HKDF-SHA512 derives from all inputs and the session id. Wipes `system` and
+ * `kernel`.
+ */
 export function sessionRandom(entropy: Entropy, sid: Bytes): Rng {
   const { system, kernel, nodeSecret } = entropy
   if (system.length !== 64 || kernel.length !== 32 || nodeSecret.length !== 32) {
@@ -45,7 +48,7 @@ export function sessionRandom(entropy: Entropy, sid: Bytes): Rng {
   }
 }
 
-/** Uniform in [1, order): 48 bytes modulo the order (bias below 2^-128), again on 0. */
+/** A scalar in [1, order): 48 bytes modulo the order (bias below 2^-128), drawn again if 0. */
 export function randomScalar(rng: Rng, order: bigint): bigint {
   for (;;) {
     const bytes = rng(48)

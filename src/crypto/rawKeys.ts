@@ -1,6 +1,6 @@
 /**
- * Raw 32-byte keys of Ed25519 and X25519 as key objects of node:crypto, and back. The prefixes are the DER of RFC 8410 (PKCS#8
- * without attributes, SubjectPublicKeyInfo) up to the key: all of its keys have one length, so nothing behind them varies.
+ * Converts raw 32-byte keys of Ed25519 and X25519 to key objects of node:crypto, and back. A prefix is the DER of RFC 8410 (PKCS#8 without
+ * attributes, or SubjectPublicKeyInfo) up to the key. It is constant, because all keys have the same length.
  */
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto"
 import { type Bytes, concat, copy } from "../bytes.ts"
@@ -17,7 +17,7 @@ const pkcs8 = (curve: RawCurve): Bytes =>
 const spki = (curve: RawCurve): Bytes =>
   Uint8Array.of(0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, OID[curve], 0x03, 0x21, 0x00)
 
-/** The private key of a seed (RFC 8032) or scalar (RFC 7748); the caller wipes `raw`. Throws RangeError for another length. */
+/** The private key of a seed (RFC 8032) or scalar (RFC 7748). The caller wipes `raw`. Throws RangeError for another length. */
 export function privateKeyOf(curve: RawCurve, raw: Uint8Array): KeyObject {
   const der = concat(pkcs8(curve), exactly(raw))
   try {
@@ -27,7 +27,7 @@ export function privateKeyOf(curve: RawCurve, raw: Uint8Array): KeyObject {
   }
 }
 
-/** The public key of 32 bytes. Whether the point is a fit one is the caller's check. Throws RangeError for another length. */
+/** The public key of 32 bytes. Does not check the point: the caller must. Throws RangeError for another length. */
 export const publicKeyOf = (curve: RawCurve, raw: Uint8Array): KeyObject =>
   createPublicKey({ key: Buffer.from(concat(spki(curve), exactly(raw))), format: "der", type: "spki" })
 

@@ -1,9 +1,9 @@
 /**
- * Random vector OLE (threshold.md 5.5, 5.6): from `xi` OTs per block, Alice with inputs a_{n,0}, a_{n,1} and Bob with the
- * b_n that his choice bits encode come to c_{n,w} + d_{n,w} = a_{n,w} * b_n mod q, in one message from Alice.
+ * Random vector OLE (threshold.md 5.5, 5.6). Alice has a_{n,0} and a_{n,1}; Bob has b_n, which his choice bits encode. With `xi` OTs per
+ * product and one message from Alice they get additive shares c_{n,w} + d_{n,w} = a_{n,w} * b_n mod q.
  *
- * Scalars are little-endian. The arithmetic for every OT is the kernel's; BigInts, which are not constant time in JavaScript and cannot be
- * wiped, hold only what there is once per product, and stay inside these functions (threshold.md 5.12).
+ * Scalars are little-endian. rvoleKernel.ts does the arithmetic for every OT. BigInts are not constant time in JavaScript and cannot be
+ * wiped, so they hold only the few values per product, and do not leave these functions (threshold.md 5.12).
  */
 import { type Bytes, bigToLe, concat, secretEqual, u8, u32be } from "../bytes.ts"
 import { COLUMN_WORDS } from "./bits.ts"
@@ -23,7 +23,7 @@ const CHOICE_WORDS = XI / 32
 /** [w = 0, w = 1]. */
 export type Products = readonly [bigint, bigint]
 
-/** g_j of one direction of a pair, SCALAR bytes each: public, fixed for an epoch, worth keeping. */
+/** The gadget vector g_j of one direction of a pair, SCALAR bytes each. It is public and fixed for an epoch, so it is kept. */
 export type Gadget = Bytes
 
 export const gadget = (pairId: Bytes, xBob: Bytes, xAlice: Bytes): Gadget =>
@@ -53,12 +53,12 @@ interface AliceResult {
   readonly shares: readonly Products[]
 }
 
-/** What Alice puts into one product: a_{n,0}, a_{n,1} and eta_n, a fresh random scalar that hides them in etap. */
+/** Alice's inputs to one product: a_{n,0}, a_{n,1}, and a fresh random scalar eta_n that hides them in etap. */
 export type Inputs = readonly [bigint, bigint, bigint]
 
 export function multiplyAsAlice(psid2: Bytes, ot: OtReceived, g: Gadget, inputs: readonly Inputs[]): AliceResult {
   using kernel = rvoleKernel()
-  // All of ta is hashed before anything is combined; the pads wait here meanwhile.
+  // theta is hashed from all of ta, so the pads are kept here until all of ta is made.
   const alpha = new Uint8Array(taLength(inputs.length))
   const ta = new Uint8Array(alpha.length)
   maskInputs(kernel, psid2, ot, inputs, alpha, ta)
@@ -100,7 +100,7 @@ function maskInputs(
   }
 }
 
-/** Whether every scalar of ta and etap is below q; anything else is Alice's FAULT, found before any secret is used. */
+/** True if every scalar of ta and etap is below q. Otherwise it is Alice's FAULT. Check it before any secret is used. */
 export function isCanonical(message: Pick<AliceMessage, "ta" | "etap">): boolean {
   for (const bytes of [message.ta, message.etap]) {
     const words = new BigUint64Array(bytes.slice().buffer)
@@ -110,13 +110,13 @@ export function isCanonical(message: Pick<AliceMessage, "ta" | "etap">): boolean
 }
 
 interface BobResult {
-  /** The one bit that may leave: false means BAN. */
+  /** The verdict of the check, the only value that may be disclosed. False means BAN. */
   readonly passed: boolean
   /** d_{n,w} per product. */
   readonly shares: readonly Products[]
 }
 
-/** Bob: finishes on a canonical message of `blocks` products. */
+/** Bob's last step, on a canonical message of `blocks` products. */
 export function multiplyAsBob(psid2: Bytes, ot: Extended, g: Gadget, blocks: number, message: AliceMessage): BobResult {
   const { digest, theta } = challenges(psid2, message.ta)
   const checks = new Uint8Array(blocks * XI * SCALAR)
@@ -135,7 +135,7 @@ export function multiplyAsBob(psid2: Bytes, ot: Extended, g: Gadget, blocks: num
   return { passed, shares }
 }
 
-/** theta_{n,w}: bound to all of ta, so that Alice cannot choose an entry after it. */
+/** The challenges theta_{n,w}. They depend on all of ta, so Alice cannot choose an entry after she knows them. */
 function challenges(psid2: Bytes, ta: Bytes): { readonly digest: Bytes; readonly theta: (n: number) => Products } {
   const digest = H("rvole/theta0", psid2, ta)
   const at = (n: number, w: number): bigint => HS(Q, "rvole/theta", digest, u32be(n), u8(w))
@@ -143,11 +143,11 @@ function challenges(psid2: Bytes, ta: Bytes): { readonly digest: Bytes; readonly
 }
 
 /**
- * Pads SHA-256(psid2 || u32le j || u8 w || column), a fixed layout; 53 bytes, one compression each, with N_C = 128. They are integers that
- * are used modulo q.
+ * The pads SHA-256(psid2 || u32le j || u8 w || column). The layout is fixed: 53 bytes, one compression, with N_C = 128. The pads are used
+ * as integers modulo q.
  */
 class Pads implements Disposable {
-  // Three bytes into its buffer, so that the column at its end is words.
+  // Begins 3 bytes into its buffer, so that the column at its end is aligned to words.
   readonly #buffer = new ArrayBuffer(40 + 4 * COLUMN_WORDS)
   readonly #input = new Uint8Array(this.#buffer, 3)
   readonly #column = new Uint32Array(this.#buffer, 40)
@@ -187,7 +187,7 @@ function read(words: BigUint64Array, at: number): bigint {
   return (high << 128n) | low
 }
 
-// The message is public to both sides: comparing it may be fast.
+// Both sides know the message, so the comparison need not be constant time.
 function belowOrder(words: BigUint64Array, at: number): boolean {
   return (words[at + 3] ?? 0n) < TOP_OF_ORDER || read(words, at) < Q
 }

@@ -1,9 +1,9 @@
 /**
- * The arithmetic of RVOLE modulo the order q of secp256k1, a product's worth of OTs at a time (threshold.md 5.5, 5.6). Pads are as secret
- * as keys: this is constant time, and leaves nothing behind but its memory, which is wiped.
+ * The arithmetic of RVOLE modulo the order q of secp256k1, for all OTs of one product at a time (threshold.md 5.5, 5.6). Pads are as secret
+ * as keys, so all of it is constant time, and secrets are only in the module's memory, which is wiped.
  *
- * The pads are hashed into the memory of a WebAssembly module, and its four functions do the rest. Integers in memory are little-endian;
- * pads are any 256-bit numbers, everything else is canonical.
+ * The caller hashes the pads into the memory of a WebAssembly module, whose four functions do the rest. Integers in memory are
+ * little-endian. Pads are arbitrary 256-bit numbers; all other numbers are canonical.
  */
 import { type Bytes, bigToLe, leToBig } from "../bytes.ts"
 import { K1 } from "./curve.ts"
@@ -11,17 +11,17 @@ import { XI } from "./parameters.ts"
 import { type Local, type WasmBody, type WasmBytes, WasmModule } from "./wasm.ts"
 import { at, RESIDUE_WORDS, type Wide, WideWords, wordsOf } from "./wideWords.ts"
 
-/** Nonce share, key share, check: numbers per OT. */
+/** Numbers per OT: for the nonce share, the key share and the check. */
 export const WIDTH = 3
 export const SCALAR = 32
 const Q = K1.order
-/** 2^256 - q: what 2^256 is worth. */
+/** 2^256 - q, which is 2^256 modulo q. */
 const C = wordsOf((1n << 256n) - Q)
-/** Bytes of a summand, which is below 2^320. */
+/** Bytes of an entry of SUMMANDS, which is below 2^320. */
 const SUMMAND = 40
 const CHOICES = 4 * Math.ceil(XI / 32)
 
-/** Where things are in the module's memory. */
+/** The layout of the module's memory: offsets in bytes. */
 const PADS = 0
 const OTHERS = PADS + XI * WIDTH * SCALAR
 const GADGET = OTHERS + XI * WIDTH * SCALAR
@@ -33,16 +33,19 @@ const SUMS = ETAP + SCALAR
 const BITS = SUMS + 2 * SCALAR
 const END = BITS + CHOICES
 
-/** One product. Its memory is shared by all that this thread makes: a product is finished, or left, in one go. */
+/**
+ * The arithmetic of one product. All products of a thread share its memory, so a product must be finished or dropped before the next
+ * begins.
+ */
 export class RvoleKernel implements Disposable {
   readonly #memory: WasmBytes
   readonly #part: (at: number, length: number) => WasmBytes
   readonly #functions: Record<(typeof FUNCTIONS)[number], () => void>
-  /** Where pad w of OT j is hashed to: number WIDTH * j + w. */
+  /** Entry WIDTH * j + w is the place for pad w of OT j. */
   readonly pads: readonly WasmBytes[]
-  /** Where the flipped pads are hashed to; afterwards ta. */
+  /** The places for the flipped pads, in the same order; `mask` replaces them by ta. */
   readonly flipped: readonly WasmBytes[]
-  /** All of these as one: the pads, the flipped ones or ta, the checks. */
+  /** The same areas as one array each: the pads, ta, and the checks. */
   readonly allPads: WasmBytes
   readonly ta: WasmBytes
   readonly checks: WasmBytes
@@ -62,22 +65,24 @@ export class RvoleKernel implements Disposable {
     this.checks = this.#part(CHECKS, XI * SCALAR)
   }
 
-  /** ta = pads - flipped + input w mod q, canonical. */
+  /** Computes ta = pads - flipped + input w mod q, canonical. */
   mask(inputs: readonly bigint[]): void {
-    // 2q: the difference of two pads is above -2^256, and the sum must not be negative.
+    // Adds 2q, because the difference of two pads may be down to -2^256 and the sum must not be negative.
     for (const [w, input] of inputs.entries()) this.#put(SUMMANDS + SUMMAND * w, input + 2n * Q, SUMMAND)
     this.#functions.mask()
     this.#part(SUMMANDS, WIDTH * SUMMAND).fill(0)
   }
 
-  /** Pads become y: pad + ta under the OT's bit, and number 2 less etap under the bit; congruent, not canonical. */
+  /**
+   * Replaces the pads by y: if the OT's bit is set, adds ta, and subtracts etap from the number with w = 2. Congruent, not canonical.
+   */
   choose(choices: Uint32Array, etap: Uint8Array): void {
     this.#put(ETAP, K1.mod(-leToBig(etap)), SCALAR)
     this.#load(choices)
     this.#functions.choose()
   }
 
-  /** checks = y_2 + theta_0 y_0 + theta_1 y_1 mod q for every OT; answers the sums of g_j y_w mod q for w = 0 and 1. */
+  /** Computes checks = y_2 + theta_0 y_0 + theta_1 y_1 mod q for every OT. Returns the sums of g_j y_w mod q for w = 0 and 1. */
   combine(gadget: Bytes, theta: readonly [bigint, bigint]): readonly [bigint, bigint] {
     this.#memory.set(gadget, GADGET)
     for (const w of [0, 1] as const) this.#put(THETA + SCALAR * w, theta[w], SCALAR)
@@ -86,7 +91,7 @@ export class RvoleKernel implements Disposable {
     return [sum(0), sum(1)]
   }
 
-  /** The sum of the gadget's numbers whose bit is set, mod q. */
+  /** The sum mod q of the gadget entries whose bit is set. */
   select(gadget: Bytes, choices: Uint32Array): bigint {
     this.#memory.set(gadget, GADGET)
     this.#load(choices)
@@ -98,7 +103,7 @@ export class RvoleKernel implements Disposable {
     this.#memory.fill(0, 0, END)
   }
 
-  /** XI bits. */
+  /** Sets the XI choice bits. */
   #load(choices: Uint32Array): void {
     for (let i = 0; i < CHOICES / 4; i++) {
       const word = choices[i] ?? 0
@@ -117,7 +122,7 @@ const FUNCTIONS = ["mask", "choose", "combine", "select"] as const
 
 let kernel: RvoleKernel | undefined
 
-/** This thread's, made at the first use. Whoever takes it disposes of it before anybody else can. */
+/** The kernel of this thread, made at the first use. A caller must dispose it before the next caller takes it. */
 export function rvoleKernel(): RvoleKernel {
   kernel ??= new RvoleKernel()
   return kernel
@@ -132,7 +137,7 @@ function makeModule(): WasmModule {
   return made
 }
 
-/** Runs `inner` for every OT; `address` is then SCALAR * j or, with its own step, another multiple of j. */
+/** Emits a loop that runs `inner` for every OT j. `at(step)` is a variable with the value step * j. */
 function forEachOt(body: WasmBody, inner: (j: Local, at: (step: number) => Local) => void): void {
   const j = body.counter()
   const addresses = new Map<number, Local>()
@@ -172,9 +177,9 @@ function writeMask(body: WasmBody): void {
   })
 }
 
-/** Pushes nothing; `mask` is all ones where bit j is set, else 0. */
+/** Sets `mask` to all ones if bit j is set, otherwise to 0. Leaves the stack as it is. */
 function loadMask(body: WasmBody, j: Local, mask: Local): void {
-  // The word of bit j begins at byte 4 * (j >> 5).
+  // Bit j is in the word at byte 4 * (j >> 5).
   body.constant(0n).get(j).address(5).shiftRight32().address(2).shiftLeft32().load32(BITS)
   body.get(j).address(31).and32().shiftRight32().address(1).and32().extend().sub().set(mask)
 }

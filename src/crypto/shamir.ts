@@ -1,23 +1,23 @@
 /**
- * Shamir's secret sharing over either curve's scalars (threshold.md 1.3). Share ids are any distinct scalars in [1, q); nothing
- * here assumes that they are small or consecutive.
+ * Shamir's secret sharing over the scalars of either curve (threshold.md 1.3). Share ids are any distinct scalars in [1, q); no code here
+ * assumes that they are small or consecutive.
  */
 import { type Bytes, beToBig } from "../bytes.ts"
 import type { Curve } from "./curve.ts"
 import { H } from "./frame.ts"
 import { type Rng, randomScalar } from "./random.ts"
 
-/** a_0 .. a_{t-1}, none of them 0. */
+/** The coefficients a_0 to a_{t-1}, none of them 0. */
 export type Polynomial = readonly bigint[]
 
 /** The share id of a node in groups made by this software: 1 + OS2IP(first 16 bytes of H("x"; node id)). */
 export const shareIdOf = (nodeId: Bytes): bigint => 1n + beToBig(H("x", nodeId).subarray(0, 16))
 
-/** Whether these can be the share ids of one group: canonical, not 0, pairwise distinct. */
+/** True if these can be the share ids of one group: canonical, not 0, pairwise distinct. */
 export const areShareIds = (curve: Curve, ids: readonly bigint[]): boolean =>
   ids.every((id) => id > 0n && id < curve.order) && new Set(ids).size === ids.length
 
-/** Random, of degree exactly t-1; with a given constant term (a share to be dealt again) or a random one. */
+/** A random polynomial of degree exactly t-1, with the given constant term (a share to deal again) or a random one. */
 export function randomPolynomial(
   curve: Curve,
   threshold: number,
@@ -33,8 +33,8 @@ export const evaluate = (curve: Curve, polynomial: Polynomial, x: bigint): bigin
   polynomial.reduceRight((sum, coefficient) => curve.mod(sum * x + coefficient), 0n)
 
 /**
- * lambda_{i,S} for every i of S, in the order given: sum lambda_i f(x_i) = f(0). One inversion in all.
- * Throws RangeError unless areShareIds: an id congruent to 0 or to another would hand out f(0) or divide by zero.
+ * The Lagrange coefficients lambda_{i,S} for every i in S, in the given order: sum lambda_i f(x_i) = f(0). Uses one inversion. Throws
+ * RangeError unless areShareIds(ids): an id congruent to 0 would disclose f(0), and two congruent ids would divide by zero.
  */
 export function lagrange(curve: Curve, ids: readonly bigint[]): readonly bigint[] {
   if (!areShareIds(curve, ids)) throw new RangeError("share ids are not distinct scalars in [1, q)")
@@ -45,7 +45,7 @@ export function lagrange(curve: Curve, ids: readonly bigint[]): readonly bigint[
   return invertAll(curve, denominators).map((inverse) => curve.mod(all * inverse))
 }
 
-/** Montgomery's trick: n inverses for one inversion and 3n multiplications. None may be 0. */
+/** The inverses of n values with one inversion and 3n multiplications (Montgomery's trick). No value may be 0. */
 function invertAll(curve: Curve, values: readonly bigint[]): readonly bigint[] {
   const prefixes: bigint[] = []
   let product = 1n

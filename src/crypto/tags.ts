@@ -38,19 +38,19 @@ export const TAGS = [
   "import",
   "import/record",
   "import/destroyed",
-  // Between a node and its WaaS; outside the threshold protocols, same framing.
+  // Messages between a node and its WaaS. They are outside the threshold protocols, but use the same framing.
   "waas/task",
   "waas/start",
   "waas/token",
   "waas/cancel",
   "link/hello",
-  // What a node says of itself beside its database; outside the protocols too.
+  // A node's statements about itself outside its database.
   "summary",
   "address",
   // The log for auditors (audit.md 3).
   "audit/witness",
   "audit/peer",
-  // What a payload was read as (intents.md 6.1).
+  // The reading of a payload (intents.md 6.1).
   "intent",
   "intent/effect",
   "intent/task",
@@ -58,5 +58,5 @@ export const TAGS = [
 
 export type Tag = (typeof TAGS)[number]
 
-/** The RFC 9380 domain of the base OT's hash to P-256 (threshold.md 4.1); holds the tag `ot/h2c`. */
+/** The RFC 9380 domain separation tag of the base OT's hash to P-256 (threshold.md 4.1); contains the tag `ot/h2c`. */
 export const OT_HASH_TO_CURVE_DST = "TSSN1-ot/h2c-P256_XMD:SHA-256_SSWU_RO_"

@@ -1,19 +1,19 @@
 /**
- * What this thread computes in WebAssembly, tried before a session depends on it. A wrong sum would look like a cheat of a peer, and ban it; so a
- * thread whose runtime computes wrongly, or not at all, begins no session.
+ * A self-test of this thread's WebAssembly arithmetic, before a session depends on it. A wrong sum would look like cheating by a peer, and
+ * would ban it. So a thread whose runtime computes wrongly, or not at all, begins no session.
  */
 import { bigToLe, concat, leToBig } from "../bytes.ts"
 import { type Curve, ED, K1 } from "./curve.ts"
 import { XI } from "./parameters.ts"
 import { rvoleKernel, SCALAR, WIDTH } from "./rvoleKernel.ts"
 
-/** Throws TypeError where a result is not that of BigInt and noble. */
+/** Throws TypeError if a result differs from that of BigInt and noble. */
 export function tryArithmetic(): void {
   tryRvole()
   for (const curve of [K1, ED]) tryCurve(curve)
 }
 
-/** Numbers of 256 bits that look like any: multiples of an odd one. */
+/** Test numbers of 256 bits without a pattern: multiples of an odd number. */
 const number = (i: number): bigint => BigInt.asUintN(256, BigInt(i + 1) * 3n ** 161n)
 
 function tryRvole(): void {

@@ -1,14 +1,14 @@
 /**
- * A WebAssembly module written down in TypeScript: what is run is made from these sources at the first use, and no compiled
- * file is in the repository. It knows the few instructions that arithmetic on 64-bit words needs; integer
- * additions and multiplications take the same time for all operands, which BigInt's do not.
+ * A small assembler for WebAssembly in TypeScript. The modules are built from these sources at their first use, so there is no compiled
+ * file in the repository. It knows the few instructions that arithmetic on 64-bit words needs. Integer additions and multiplications take
+ * the same time for all operands, unlike those of BigInt.
  *
  * The instructions for 128-bit sums and products are WebAssembly's "wide arithmetic", which the pinned runtime has.
  */
 import { type Bytes, utf8 } from "../bytes.ts"
 
 declare const localOf: unique symbol
-/** A local variable or parameter: of 64 bits, or a 32-bit address or count. */
+/** A local variable or parameter: 64 bits, or a 32-bit address or count. */
 export interface Local {
   readonly index: number
   readonly [localOf]: "i32" | "i64"
@@ -22,20 +22,20 @@ interface Func {
 const I32 = 0x7f
 const I64 = 0x7e
 
-/** The instructions of one function, in their order. Values are on a stack: operands are pushed before an operation. */
+/** The instructions of one function in order. WebAssembly is a stack machine: operands are pushed before an operation. */
 export class WasmBody {
   readonly #code: number[] = []
   readonly #types: number[] = []
 
   constructor(readonly parameters: number) {}
 
-  /** Parameter `index`: an address or a count. */
+  /** Parameter `index`, a 32-bit address or count. */
   parameter(index: number): Local {
     if (index >= this.parameters) throw new RangeError(`a function of ${this.parameters} parameters`)
     return local(index)
   }
 
-  /** A new 64-bit variable, zero at first. */
+  /** A new 64-bit variable, initially 0. */
   word(): Local {
     return this.#local(I64)
   }
@@ -44,7 +44,7 @@ export class WasmBody {
     return Array.from({ length: count }, () => this.word())
   }
 
-  /** A new 32-bit variable, zero at first. */
+  /** A new 32-bit variable, initially 0. */
   counter(): Local {
     return this.#local(I32)
   }
@@ -63,7 +63,7 @@ export class WasmBody {
     return this.#emit(0x41, ...signedLeb(BigInt(value)))
   }
 
-  /** Pushes the 64-bit word at the address on the stack plus `offset`. */
+  /** Replaces the address on the stack by the 64-bit word at that address plus `offset`. */
   load(offset: number): this {
     return this.#emit(0x29, 3, ...leb(offset))
   }
@@ -71,7 +71,7 @@ export class WasmBody {
   load32(offset: number): this {
     return this.#emit(0x28, 2, ...leb(offset))
   }
-  /** Address, value. */
+  /** Stores a word. Pops the value, then the address. */
   store(offset: number): this {
     return this.#emit(0x37, 3, ...leb(offset))
   }
@@ -114,15 +114,15 @@ export class WasmBody {
   extend(): this {
     return this.#emit(0xad)
   }
-  /** Low and high word of a, low and high word of b: those of a + b. */
+  /** Replaces the low and high words of a and of b by the low and high words of a + b. */
   add128(): this {
     return this.#emit(0xfc, 0x13)
   }
-  /** The same of a - b. */
+  /** The same for a - b. */
   sub128(): this {
     return this.#emit(0xfc, 0x14)
   }
-  /** Two words: low and high word of their product. */
+  /** Replaces two words by the low and high words of their product. */
   mulWide(): this {
     return this.#emit(0xfc, 0x16)
   }
@@ -130,18 +130,18 @@ export class WasmBody {
     return this.#emit(0x10, ...leb(func.index))
   }
 
-  /** `inner` so many times, with `counter` from 0 up; `times` is a constant or a parameter, and at least 1. */
+  /** Runs `inner` `times` times, with `counter` from 0 up. `times` is a constant or a parameter, and must be at least 1. */
   repeat(counter: Local, times: number | Local, inner: () => void): this {
     this.address(0).set(counter).#emit(0x03, 0x40)
     inner()
     this.get(counter).address(1).add32().set(counter).get(counter)
     if (typeof times === "number") this.address(times)
     else this.get(times)
-    // counter < times: once more
+    // repeat while counter < times
     return this.#emit(0x49, 0x0d, 0, 0x0b)
   }
 
-  /** Local declarations and code, as they stand in the module. */
+  /** Local declarations and code in the binary format. */
   encode(): readonly number[] {
     const declared = this.#types.flatMap((type) => [1, type])
     const all = [...leb(this.#types.length), ...declared, ...this.#code, 0x0b]
@@ -159,11 +159,11 @@ export class WasmBody {
   }
 }
 
-/** Functions over the thread's memory, which all are exported by name; parameters are 32-bit, results are in memory. */
+/** A module of functions over the thread's memory. All are exported by name; parameters are 32-bit, and results are in memory. */
 export class WasmModule {
   readonly #bodies: { readonly name: string; readonly body: WasmBody }[] = []
 
-  /** Adds a function; it may call those added before it. */
+  /** Adds a function. It may call functions that were added before it. */
   define(name: string, parameters: number, write: (body: WasmBody) => void): Func {
     const body = new WasmBody(parameters)
     write(body)
@@ -171,7 +171,7 @@ export class WasmModule {
     return func(this.#bodies.length - 1)
   }
 
-  /** In this thread, over its memory. */
+  /** Compiles the module and instantiates it over this thread's memory. */
   instantiate(): WasmInstance {
     const memory = threadMemory()
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(this.#encode()), { m: { m: memory } })
@@ -191,7 +191,7 @@ export class WasmModule {
     const types = bodies.map(({ body: { parameters } }) => {
       return [0x60, ...leb(parameters), ...Array<number>(parameters).fill(I32), 0]
     })
-    // shared, with an upper bound
+    // limits: shared, with a maximum
     const memory = [...name("m"), ...name("m"), 2, 3, ...leb(MEMORY_PAGES), ...leb(MEMORY_PAGES)]
     const numbers = bodies.map((_, index) => leb(index))
     const exported = bodies.map((one, index) => [...name(one.name), 0, ...leb(index)])
@@ -212,16 +212,16 @@ interface WasmInstance {
   function(name: string): (...parameters: readonly number[]) => void
 }
 
-/** Bytes of a memory that threads may hand to one another. */
+/** Bytes of a memory that can be passed to another thread. */
 export type WasmBytes = Uint8Array<ArrayBufferLike>
 
-/** Of 64 kB each: what all modules of a thread have together. */
+/** Size of the memory in pages of 64 KiB. All modules of a thread share it. */
 const MEMORY_PAGES = 4
 
 /**
- * Memory for one thread's arithmetic. A process that locks its memory (hardening/process.ts) makes it before: the runtime reserves 4 GB of
- * addresses for each and gives them back to the kernel, which refuses that for what is locked, and the runtime ends the process. It is
- * of the kind that may be handed to another thread, so that a worker which is started later can have it.
+ * Makes the memory for one thread's arithmetic. A process that locks its memory (hardening/process.ts) must make all of them before it
+ * does: the runtime reserves 4 GB of addresses for each and releases most of them, which the kernel refuses for locked memory, and then the
+ * runtime ends the process. The memory is shared, so it can be passed to a worker that is started later.
  */
 export const makeMemory = (): WebAssembly.Memory =>
   new WebAssembly.Memory({ initial: MEMORY_PAGES, maximum: MEMORY_PAGES, shared: true })
@@ -229,14 +229,14 @@ export const makeMemory = (): WebAssembly.Memory =>
 let ofThread: WebAssembly.Memory | undefined
 let isGiven = false
 
-/** This thread's arithmetic has `memory` from now on, and nobody else has it. Before the first use. */
+/** Gives `memory` to this thread's arithmetic; no other thread may use it. Call before the first use. */
 export function useMemory(memory: WebAssembly.Memory): void {
   if (isGiven) throw new TypeError("this thread was given a memory")
   ofThread = memory
   isGiven = true
 }
 
-/** Whether this thread was given a memory: what has another way to its result uses that memory, and makes none. */
+/** True if this thread was given a memory. Code with an alternative uses WebAssembly only then, and never makes a memory itself. */
 export const hasMemory = (): boolean => isGiven
 
 function threadMemory(): WebAssembly.Memory {

@@ -1,11 +1,11 @@
-/** The two curves as WebAssembly computes on them: their numbers and the formulas of the literature, which know no exceptional cases. */
+/** The two curves for WebAssembly: their constants, and complete addition formulas from the literature, which have no exceptional cases. */
 import { ed25519 } from "@noble/curves/ed25519.js"
 import { secp256k1 } from "@noble/curves/secp256k1.js"
 import { type Coordinates, formula, type WasmCurve } from "./wasmPoints.ts"
 
 const K1_P = secp256k1.Point.Fp.ORDER
 const ED_P = ed25519.Point.Fp.ORDER
-/** d of -x^2 + y^2 = 1 + d x^2 y^2. */
+/** The constant d of the curve -x^2 + y^2 = 1 + d x^2 y^2. */
 const D = ed25519.Point.CURVE().d
 const homogeneous = (x: bigint, y: bigint, p: bigint): Coordinates => [x, y, 1n, (x * y) % p]
 
@@ -45,13 +45,13 @@ export const ED_WASM: WasmCurve = {
     d = zero - a; h = d - b; X3 = e * f; Y3 = g * h; T3 = e * h; Z3 = f * g`),
 }
 
-/** beta, a cube root of 1 in the field: (beta x, y) is lambda * (x, y), lambda one modulo the group's order. */
+/** A cube root of 1 in the field: (beta x, y) = lambda * (x, y), where lambda is a cube root of 1 modulo the group's order. */
 const BETA = 0x7ae96a2b657c07106e64479eac3434e99cf0497512f58995c1396c28719501een
-/** Short vectors (a, b) with a + b lambda = 0 modulo the order (Gallant, Lambert and Vanstone). */
+/** Short vectors (a, b) with a + b lambda = 0 modulo the order (Gallant, Lambert and Vanstone, CRYPTO 2001). */
 const [A1, B1] = [0x3086d221a7d46bcde86c90e49284eb15n, -0xe4437ed6010e88286f547fa90abfe4c3n]
 const [A2, B2] = [0x114ca50f7a8e2f3f657c1108d9d44cfd8n, A1]
 
-/** k = k1 + k2 lambda, both of about half its length and of either sign. */
+/** Splits k = k1 + k2 lambda. Both parts have about half the length of k and may be negative. */
 function splitScalar(k: bigint): ReturnType<NonNullable<WasmCurve["split"]>> {
   const q = secp256k1.Point.Fn.ORDER
   const nearest = (numerator: bigint): bigint => (numerator + q / 2n) / q

@@ -1,46 +1,51 @@
 /**
- * Points of the two curves in WebAssembly, for what is public: its time depends on the scalars. What is secret is noble's alone.
+ * Sums of points of the two curves in WebAssembly. For public values only, because its time depends on the scalars; noble computes with
+ * secrets.
  *
- * Points are written into memory, doubled and added there by formulas without exceptional cases, and read again. A multiplication by
- * hundreds of bits is a loop over those two, here in JavaScript: a call costs a hundredth of an addition.
+ * Points are written into memory, doubled and added there by complete formulas, and read again. The loop over the bits of a scalar is here
+ * in JavaScript, because a call costs only a hundredth of an addition.
  */
 import { bigToLe, leToBig } from "../bytes.ts"
 import { type WasmBody, type WasmBytes, WasmModule } from "./wasm.ts"
 import { RESIDUE_WORDS, WideWords, wordsOf } from "./wideWords.ts"
 
 /**
- * X, Y, Z and T. Homogeneous: x = X/Z, y = Y/Z. T is XY/Z on the Edwards curve, and unused on the other, whose identity has Z = 0.
+ * The homogeneous coordinates X, Y, Z and T: x = X/Z, y = Y/Z. T = XY/Z on the Edwards curve. On secp256k1 T is unused, and the identity
+ * has Z = 0.
  */
 export type Coordinates = readonly [bigint, bigint, bigint, bigint]
 
 export interface WasmCurve {
-  /** The field has p elements; 2^256 - c is a multiple of p, and c one word. */
+  /** The field has p elements. 2^256 - c is a multiple of p, and c fits one word. */
   readonly p: bigint
   readonly c: bigint
-  /** What the formulas multiply by. */
+  /** The constant `k` of the formulas. */
   readonly constant: bigint
   readonly generator: Coordinates
   readonly identity: Coordinates
-  /** The coordinates whose signs differ between P and -P. */
+  /** The coordinates whose sign changes from P to -P. */
   readonly negated: readonly number[]
   readonly double: Formula
   readonly add: Formula
-  /** scalar * P as a sum of other points and shorter scalars, which may be negative, where the curve has a way to it. */
+  /** Splits scalar * P into a sum with shorter scalars, which may be negative; absent if the curve has no endomorphism for that. */
   readonly split: ((scalar: bigint) => readonly SplitScalar[]) | undefined
-  /** Of the two parts of the thread's memory that are for curves. */
+  /** Which of the two curve areas in the thread's memory belongs to this curve. */
   readonly part: 0 | 1
 }
 
 interface SplitScalar {
   readonly scalar: bigint
-  /** What the X of P is multiplied by, which makes another point of it. */
+  /** A factor for the X coordinate of P, which gives the point that the endomorphism maps P to. */
   readonly timesX: bigint
 }
 
-/** Steps of field arithmetic on named elements: `X1` to `T1` and `X2` to `T2` are the operands, `X3` to `T3` the result, `k` the constant, others temporary. */
+/**
+ * Steps of field arithmetic on named elements: `X1` to `T1` and `X2` to `T2` are the operands, `X3` to `T3` the result, `k` the constant,
+ * others temporary.
+ */
 type Formula = readonly (readonly [to: string, a: string, operation: "*" | "+" | "-", b: string])[]
 
-/** "t = a * b; u = t + c", one step after the other. A result is written when no operand is read any more: it may be one of them. */
+/** Parses steps such as "t = a * b; u = t + c". A step reads its operands before it writes the result, so the result may be an operand. */
 export const formula = (text: string): Formula =>
   text.split(";").map((step) => {
     const [, to = "", a = "", operation, b = ""] = /^\s*(\w+) = (\w+) ([*+-]) (\w+)\s*$/.exec(step) ?? []
@@ -50,20 +55,20 @@ export const formula = (text: string): Formula =>
 
 const ELEMENT = 32
 const POINT = 4 * ELEMENT
-/** Behind what RVOLE has of the memory, in bytes; and the length of each part. */
+/** Offset of the first curve area, after the memory of RVOLE, and the length of an area; in bytes. */
 const CURVES = 2 * 65536
 const PART = 65536
 
-/** Bits of a digit of a scalar: for points that come and go, and for the generator. A table has the odd multiples up to 2^(bits-1). */
+/** Bits of a digit of a scalar, for arbitrary points and for the generator. A table holds the odd multiples up to 2^(bits-1). */
 const DIGIT = 5
 const GENERATOR_DIGIT = 8
 const tableLength = (bits: number): number => 1 << (bits - 2)
 const TABLE = POINT * tableLength(DIGIT)
 const GENERATOR_TABLE = POINT * tableLength(GENERATOR_DIGIT)
-/** So many at once; more take turns. */
+/** The most points in one pass; more points take several passes. */
 const MOST_POINTS = 32
 
-/** Where things are in a curve's part. */
+/** The layout of a curve's area: offsets in bytes. */
 const TEMPORARY = 0
 const MOST_TEMPORARY = 30
 const ACCUMULATOR = ELEMENT * MOST_TEMPORARY
@@ -76,13 +81,13 @@ interface Part {
   readonly scalar: bigint
 }
 
-/** A point's table and its scalar's digits. */
+/** The table of a point and the digits of its scalar. */
 interface ScalarDigits {
   readonly table: number
   readonly digits: readonly number[]
 }
 
-/** One curve, in this thread. */
+/** The arithmetic of one curve in this thread. */
 export class WasmPoints {
   readonly #memory: WasmBytes
   readonly #curve: WasmCurve
@@ -102,7 +107,7 @@ export class WasmPoints {
     }
   }
 
-  /** base * G + the sum of scalar * point; all scalars are public. */
+  /** base * G + sum of scalars[i] * points[i]. All scalars are public. */
   sum(base: bigint, points: readonly Coordinates[], scalars: readonly bigint[]): Coordinates {
     const parts = points.flatMap((point, i) => this.#split(point, scalars[i] ?? 0n))
     const generator = this.#split(this.#curve.generator, base).map(({ scalar }, i) => ({
@@ -146,7 +151,7 @@ export class WasmPoints {
     return split(scalar).map((part) => ({ scalar: part.scalar, point: [(x * part.timesX) % p, y, z, t] }))
   }
 
-  /** sum += digit * P for the table of P; the digit is odd. */
+  /** Adds digit * P to the sum, from the table of P. The digit must be odd. */
   #addMultiple(sum: number, table: number, digit: number): void {
     const multiple = table + POINT * (Math.abs(digit) >> 1)
     if (digit > 0) return this.#functions.add(sum, sum, multiple)
@@ -155,7 +160,7 @@ export class WasmPoints {
     this.#functions.add(sum, sum, other)
   }
 
-  /** P, 3P, 5P and so on. */
+  /** Writes the table P, 3P, 5P and so on. */
   #fill(table: number, point: Coordinates, count: number): void {
     const twice = this.#from + OTHER
     this.#load(table, point)
@@ -184,18 +189,18 @@ export class WasmPoints {
 const FUNCTIONS = ["double", "add", "negate"] as const
 
 /**
- * Signed digits of `scalar`, the lowest bit first: each is 0 or odd and of fewer than `bits` bits besides its sign, and of any `bits`
- * in a row at most one is not 0.
+ * The non-adjacent form of `scalar` with width `bits` (wNAF), lowest bit first: each digit is 0 or odd, its absolute value is below
+ * 2^(bits-1), and of any `bits` consecutive digits at most one is not 0.
  */
 function digitsOf(scalar: bigint, bits: number): readonly number[] {
-  // From here on small numbers: shifting a BigInt for each bit would cost as much as a tenth of the sum.
+  // Uses small numbers from here on, because shifting a BigInt for each bit would cost a tenth of the whole sum.
   const [sign, binary] = scalar < 0n ? [-1, (-scalar).toString(2)] : [1, scalar.toString(2)]
   const bitAt = (i: number): number => (binary.charCodeAt(binary.length - 1 - i) === ONE ? 1 : 0)
   const digits: number[] = []
   let carry = 0
   for (let i = 0; i < binary.length || carry === 1; ) {
     if (bitAt(i) === carry) {
-      // 0, or 2: the carry goes on.
+      // The sum is 0 or 2: the carry stays as it is.
       digits.push(0)
       i++
       continue
@@ -245,7 +250,7 @@ function makeModule(curve: WasmCurve, from: number): WasmModule {
     "fieldSub",
     3,
     binary((wide, [a, b]) => {
-      // With twice 2^256 - c before it, the difference is not negative.
+      // Adds 2 * (2^256 - c) first, so that the difference is not negative.
       const difference = [...a, wide.body.word()]
       wide.addConstant(difference, wordsOf(2n * ((1n << 256n) - curve.c)))
       wide.sub(difference, b)

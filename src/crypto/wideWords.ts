@@ -1,16 +1,16 @@
 /**
- * Unsigned integers as little-endian 64-bit words in the variables of a WebAssembly function: sums, products, and residues
- * modulo 2^256 - c. All of it is straight-line code without a branch: the time depends on no value.
+ * Unsigned integers as little-endian 64-bit words in the variables of a WebAssembly function: sums, products, and residues modulo 2^256 -
+ * c. It emits straight-line code without branches, so the time does not depend on the values.
  */
 import type { Local, WasmBody } from "./wasm.ts"
 
-/** Words, the lowest first. */
+/** The variables of a number's words, lowest first. */
 export type Wide = readonly Local[]
 
-/** Words of a residue. */
+/** Number of words of a residue. */
 export const RESIDUE_WORDS = 4
 
-/** Emits arithmetic into one function; the variables of its intermediate results are used again and again. */
+/** Emits arithmetic into one function. The variables of intermediate results are reused. */
 export class WideWords {
   readonly #carry: Local
   readonly #mask: Local
@@ -46,7 +46,7 @@ export class WideWords {
     into.forEach((word, i) => void this.body.get(at(from, i)).set(word))
   }
 
-  /** into += from; `from` has at most as many words. Returns the variable that holds the carry, until the next operation. */
+  /** into += from, which has at most as many words. Returns the variable with the carry, valid until the next operation. */
   add(into: Wide, from: Wide): Local {
     return this.#carried(into, (i) => (i < from.length ? this.body.get(at(from, i)) : this.body.constant(0n)))
   }
@@ -56,19 +56,19 @@ export class WideWords {
     this.#carried(into, (i) => this.body.constant(constant[i] ?? 0n))
   }
 
-  /** into += from & mask, mask 0 or all ones. */
+  /** into += from & mask; mask is 0 or all ones. */
   addMasked(into: Wide, from: Wide, mask: Local): Local {
     return this.#carried(into, (i) =>
       i < from.length ? this.body.get(at(from, i), mask).and() : this.body.constant(0n),
     )
   }
 
-  /** into -= from; into is not smaller, or the caller takes it modulo 2^(64 * its words). */
+  /** into -= from. If `into` is smaller, the result is modulo 2^(64 * its number of words). */
   sub(into: Wide, from: Wide): void {
     const { body } = this
     body.constant(0n).set(this.#carry)
     into.forEach((word, i) => {
-      // word - from - borrow as a number of 128 bits: its high word is 0, or all ones after a borrow.
+      // Computes word - from - borrow in 128 bits. The high word is 0, or all ones after a borrow.
       body.get(word).constant(0n)
       if (i < from.length) body.get(at(from, i)).constant(0n)
       else body.constant(0n).constant(0n)
@@ -77,14 +77,14 @@ export class WideWords {
     })
   }
 
-  /** into += a * b from word `from` of it on; what the last carry reaches must fit. */
+  /** into += a * b. The result must fit `into`. */
   addProduct(into: Wide, a: Wide, b: Wide): void {
     const { body } = this
     a.forEach((x, i) => {
       body.constant(0n).set(this.#carry)
       b.forEach((y, j) => {
         const word = at(into, i + j)
-        // At most (2^64-1)^2 + 2 (2^64-1): it fits 128 bits.
+        // The sum is at most (2^64-1)^2 + 2 (2^64-1), which fits 128 bits.
         body.get(x, y).mulWide().get(word).constant(0n).add128().get(this.#carry).constant(0n).add128()
         body.set(this.#carry).set(word)
       })
@@ -93,8 +93,8 @@ export class WideWords {
   }
 
   /**
-   * `value`, below 2^bits, modulo 2^256 - c to the congruent number below 2^256 that `residue` holds then; not canonical yet. `value` has
-   * five to nine words and is used up.
+   * Reduces `value`, which is below 2^bits, modulo 2^256 - c: sets `residue` to a congruent number below 2^256, which need not be
+   * canonical. `value` has five to nine words and is overwritten.
    */
   fold(value: Wide, bits: number, c: readonly bigint[], residue: Wide): void {
     let [now, bound] = [value, bits]
@@ -111,11 +111,11 @@ export class WideWords {
     this.copy(now.slice(0, RESIDUE_WORDS), residue)
   }
 
-  /** residue below 2^256 to the canonical one below 2^256 - c. */
+  /** Makes a residue below 2^256 canonical, that is below 2^256 - c. */
   canonical(residue: Wide, c: readonly bigint[]): void {
     const { body } = this
     this.copy(residue, this.#sum)
-    // residue + c reaches 2^256 exactly where residue reaches the modulus, and is then the difference.
+    // residue + c reaches 2^256 exactly if residue reaches the modulus. Its low 256 bits are the difference then.
     const carry = this.#carried(this.#sum, (i) => body.constant(c[i] ?? 0n))
     body.constant(0n).get(carry).sub().set(this.#mask)
     residue.forEach((word, i) => {
@@ -123,7 +123,9 @@ export class WideWords {
     })
   }
 
-  /** The word above 2^256, times c, to where it belongs. What was below 2^316 is then below 2^256 + 2^190, and after a second time below 2^256. */
+  /**
+   * Folds the word above 2^256 by adding it times c. A number below 2^316 is then below 2^256 + 2^190, and after a second fold below 2^256.
+   */
   #foldTop(value: Wide, c: readonly bigint[]): void {
     const [top] = this.#high
     const highest = at(value, RESIDUE_WORDS)
@@ -148,7 +150,7 @@ export class WideWords {
     })
   }
 
-  /** The carry into the words from `from` on. */
+  /** Adds the carry to the words from `from` on. */
   #ripple(into: Wide, from: number): void {
     for (const word of into.slice(from)) {
       this.body.get(word).constant(0n).get(this.#carry).constant(0n).add128().set(this.#carry).set(word)
@@ -167,7 +169,7 @@ export class WideWords {
   }
 }
 
-/** 64-bit words of `value`, as few as hold it. */
+/** The 64-bit words of `value`, as few as possible. */
 export function wordsOf(value: bigint): readonly bigint[] {
   return value === 0n ? [] : [value & 0xffff_ffff_ffff_ffffn, ...wordsOf(value >> 64n)]
 }

@@ -1,9 +1,9 @@
 /**
- * Native hashing and key streams for the hot loops of the OT stack: thousands of short inputs per signature (threshold.md 9.3).
- * Only fixed layouts that begin with a unique 32-byte hash come here (threshold.md 1.4); everything else is framed in frame.ts.
+ * Native hashes and key streams for the hot loops of the OT protocols, which hash thousands of short inputs per signature (threshold.md
+ * 9.3). Use it only for fixed layouts that begin with a unique 32-byte hash (threshold.md 1.4). Everything else is framed by frame.ts.
  *
- * The runtime's one-shot digests write into a buffer of ours: half the price of node:crypto's, and nothing secret is left
- * behind in memory that cannot be wiped.
+ * The runtime's one-shot digests write into a buffer of ours. They cost half as much as node:crypto's, and leave no secret in memory that
+ * cannot be wiped.
  */
 import { createCipheriv } from "node:crypto"
 
@@ -34,7 +34,7 @@ export class LeafStreams implements Disposable {
     this.#zeros = new Uint8Array(4 * words)
   }
 
-  /** Writes the stream of leaf `leaf` of tree `tree`, whose seed begins at `seeds[at]`, to `out` as stream number `leaf`. */
+  /** Writes the stream of leaf `leaf` in tree `tree`, whose seed begins at seeds[at], to `out` as stream number `leaf`. */
   write(tree: number, leaf: number, seeds: Uint8Array, at: number, out: Uint8Array): void {
     this.#input[32] = tree
     this.#input[33] = leaf
