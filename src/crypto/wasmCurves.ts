@@ -21,10 +21,10 @@ export const K1_WASM: WasmCurve = {
   part: 0,
   add: formula(`t0 = X1 * X2; t1 = Y1 * Y2; t2 = Z1 * Z2; t3 = X1 + Y1; t4 = X2 + Y2; t3 = t3 * t4; t4 = t0 + t1; t3 = t3 - t4;
     t4 = Y1 + Z1; x = Y2 + Z2; t4 = t4 * x; x = t1 + t2; t4 = t4 - x; x = X1 + Z1; y = X2 + Z2; x = x * y; y = t0 + t2; y = x - y;
-    x = t0 + t0; t0 = x + t0; t2 = k * t2; z = t1 + t2; t1 = t1 - t2; y = k * y; x = t4 * y; t2 = t3 * t1; X3 = t2 - x; y = y * t0;
+    x = t0 + t0; t0 = x + t0; t2 = t2 * k; z = t1 + t2; t1 = t1 - t2; y = y * k; x = t4 * y; t2 = t3 * t1; X3 = t2 - x; y = y * t0;
     t1 = t1 * z; Y3 = t1 + y; t0 = t0 * t3; z = z * t4; Z3 = z + t0`),
   double:
-    formula(`t0 = Y1 * Y1; z = t0 + t0; z = z + z; z = z + z; t1 = Y1 * Z1; t2 = Z1 * Z1; t2 = k * t2; x = t2 * z; y = t0 + t2;
+    formula(`t0 = Y1 * Y1; z = t0 + t0; z = z + z; z = z + z; t1 = Y1 * Z1; t2 = Z1 * Z1; t2 = t2 * k; x = t2 * z; y = t0 + t2;
     z = t1 * z; t1 = t2 + t2; t2 = t1 + t2; t0 = t0 - t2; y = t0 * y; t1 = X1 * Y1; Y3 = x + y; x = t0 * t1; X3 = x + x; Z3 = z + zero`),
 }
 

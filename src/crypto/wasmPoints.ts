@@ -5,8 +5,8 @@
  * Points are written into memory, doubled and added there by complete formulas, and read again. The loop over the bits of a scalar is here
  * in JavaScript, because a call costs only a hundredth of an addition.
  */
-import { bigToLe, leToBig } from "../bytes.ts"
-import { type WasmBody, type WasmBytes, WasmModule } from "./wasm.ts"
+import { bigToLe } from "../bytes.ts"
+import { type WasmBody, WasmModule } from "./wasm.ts"
 import { RESIDUE_WORDS, WideWords, wordsOf } from "./wideWords.ts"
 
 /**
@@ -40,8 +40,8 @@ interface SplitScalar {
 }
 
 /**
- * Steps of field arithmetic on named elements: `X1` to `T1` and `X2` to `T2` are the operands, `X3` to `T3` the result, `k` the constant,
- * others temporary.
+ * Steps of field arithmetic on named elements: `X1` to `T1` and `X2` to `T2` are the operands, `X3` to `T3` the result, `k` as a second
+ * factor is the constant, `zero` is 0, others are temporary.
  */
 type Formula = readonly (readonly [to: string, a: string, operation: "*" | "+" | "-", b: string])[]
 
@@ -84,12 +84,12 @@ interface Part {
 /** The table of a point and the digits of its scalar. */
 interface ScalarDigits {
   readonly table: number
-  readonly digits: readonly number[]
+  readonly digits: Int8Array
 }
 
 /** The arithmetic of one curve in this thread. */
 export class WasmPoints {
-  readonly #memory: WasmBytes
+  readonly #view: DataView
   readonly #curve: WasmCurve
   readonly #from: number
   readonly #functions: Record<(typeof FUNCTIONS)[number], (...addresses: readonly number[]) => void>
@@ -98,10 +98,9 @@ export class WasmPoints {
     this.#curve = curve
     this.#from = CURVES + PART * curve.part
     const { memory, function: of } = makeModule(curve, this.#from).instantiate()
-    this.#memory = memory
+    this.#view = new DataView(memory.buffer)
     this.#functions = { double: of("double"), add: of("add"), negate: of("negate") }
-    this.#put(this.#from + TEMPORARY, curve.constant)
-    this.#put(this.#from + TEMPORARY + ELEMENT, 0n)
+    this.#put(this.#from + TEMPORARY, 0n)
     for (const [i, { point }] of this.#split(curve.generator, 1n).entries()) {
       this.#fill(this.#from + GENERATOR_TABLES + GENERATOR_TABLE * i, point, tableLength(GENERATOR_DIGIT))
     }
@@ -177,45 +176,50 @@ export class WasmPoints {
     return [at(0), at(1), at(2), at(3)]
   }
 
+  /** `value` is of the field. */
   #put(to: number, value: bigint): void {
-    this.#memory.set(bigToLe(value, ELEMENT), to)
+    for (let at = 0, rest = value; at < ELEMENT; at += 8, rest >>= 64n) this.#view.setBigUint64(to + at, rest, true)
   }
 
   #element(from: number): bigint {
-    return leToBig(this.#memory.subarray(from, from + ELEMENT)) % this.#curve.p
+    let value = 0n
+    for (let at = ELEMENT - 8; at >= 0; at -= 8) value = (value << 64n) | this.#view.getBigUint64(from + at, true)
+    return value % this.#curve.p
   }
 }
 
 const FUNCTIONS = ["double", "add", "negate"] as const
 
+/** Bytes of a scalar, besides its sign. */
+const SCALAR = 32
+
 /**
  * The non-adjacent form of `scalar` with width `bits` (wNAF), lowest bit first: each digit is 0 or odd, its absolute value is below
- * 2^(bits-1), and of any `bits` consecutive digits at most one is not 0.
+ * 2^(bits-1), and of any `bits` consecutive digits at most one is not 0. `bits` is at most 8. Throws RangeError for a scalar of more
+ * than 256 bits.
  */
-function digitsOf(scalar: bigint, bits: number): readonly number[] {
+function digitsOf(scalar: bigint, bits: number): ScalarDigits["digits"] {
   // Uses small numbers from here on, because shifting a BigInt for each bit would cost a tenth of the whole sum.
-  const [sign, binary] = scalar < 0n ? [-1, (-scalar).toString(2)] : [1, scalar.toString(2)]
-  const bitAt = (i: number): number => (binary.charCodeAt(binary.length - 1 - i) === ONE ? 1 : 0)
-  const digits: number[] = []
-  let carry = 0
-  for (let i = 0; i < binary.length || carry === 1; ) {
-    if (bitAt(i) === carry) {
+  const [sign, bytes] = scalar < 0n ? [-1, bigToLe(-scalar, SCALAR)] : [1, bigToLe(scalar, SCALAR)]
+  // The last carry is at most `bits` above the highest bit.
+  const digits = new Int8Array(8 * SCALAR + 8)
+  let [length, carry] = [0, 0]
+  for (let i = 0; i < digits.length; ) {
+    const at = i >> 3
+    const window = ((bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8)) >> (i & 7)
+    if ((window & 1) === carry) {
       // The sum is 0 or 2: the carry stays as it is.
-      digits.push(0)
       i++
       continue
     }
-    let low = carry
-    for (let k = 0; k < bits; k++) low += bitAt(i + k) * (1 << k)
+    const low = (window & ((1 << bits) - 1)) + carry
     carry = low >> (bits - 1)
-    digits.push(sign * (low - (carry << bits)))
-    for (let k = 1; k < bits; k++) digits.push(0)
+    digits[i] = sign * (low - (carry << bits))
+    length = i + 1
     i += bits
   }
-  return digits
+  return digits.slice(0, length)
 }
-
-const ONE = "1".charCodeAt(0)
 
 function makeModule(curve: WasmCurve, from: number): WasmModule {
   const made = new WasmModule()
@@ -233,10 +237,25 @@ function makeModule(curve: WasmCurve, from: number): WasmModule {
     3,
     binary((wide, [a, b]) => {
       const product = wide.body.words(2 * RESIDUE_WORDS)
-      wide.addProduct(product, a, b)
+      wide.product(product, a, b)
       wide.fold(product, 512, c, a)
     }),
   )
+  // On secp256k1 the constant is one word, and this costs a third of `mul`.
+  const timesConstant = made.define("timesConstant", 2, (body) => {
+    const wide = new WideWords(body)
+    const a = body.words(RESIDUE_WORDS)
+    wide.load(body.parameter(1), 0, a)
+    const constant = wordsOf(curve.constant).map((value) => {
+      const word = body.word()
+      body.constant(value).set(word)
+      return word
+    })
+    const product = body.words(RESIDUE_WORDS + constant.length)
+    wide.product(product, a, constant)
+    wide.fold(product, 256 + curve.constant.toString(2).length, c, a)
+    wide.store(a, body.parameter(0), 0)
+  })
   const add = made.define(
     "fieldAdd",
     3,
@@ -257,7 +276,7 @@ function makeModule(curve: WasmCurve, from: number): WasmModule {
       wide.fold(difference, 258, c, a)
     }),
   )
-  const functions = { "*": mul, "+": add, "-": sub }
+  const functions = { "*": mul, "+": add, "-": sub, timesConstant }
   const write = (steps: Formula, operands: 1 | 2) => (body: WasmBody) =>
     writeFormula(body, steps, operands, functions, from)
   made.define("double", 2, write(curve.double, 1))
@@ -276,13 +295,10 @@ function writeFormula(
   body: WasmBody,
   steps: Formula,
   operands: 1 | 2,
-  functions: Record<"*" | "+" | "-", Parameters<WasmBody["call"]>[0]>,
+  functions: Record<"*" | "+" | "-" | "timesConstant", Parameters<WasmBody["call"]>[0]>,
   from: number,
 ): void {
-  const temporary = new Map([
-    ["k", 0],
-    ["zero", 1],
-  ])
+  const temporary = new Map([["zero", 0]])
   const push = (name: string): void => {
     const [, coordinate, number] = /^([XYZT])([123])$/.exec(name) ?? []
     if (coordinate !== undefined) {
@@ -294,13 +310,15 @@ function writeFormula(
         .add32()
       return
     }
+    if (name === "k") throw new TypeError("the constant is a second factor, and nothing else")
     const known = temporary.get(name) ?? temporary.size
     temporary.set(name, known)
     if (known >= MOST_TEMPORARY) throw new RangeError("too many temporary elements")
     body.address(from + TEMPORARY + ELEMENT * known)
   }
   for (const [to, a, operation, b] of steps) {
-    for (const name of [to, a, b]) push(name)
-    body.call(functions[operation])
+    const isTimesConstant = operation === "*" && b === "k"
+    for (const name of isTimesConstant ? [to, a] : [to, a, b]) push(name)
+    body.call(functions[isTimesConstant ? "timesConstant" : operation])
   }
 }

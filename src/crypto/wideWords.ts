@@ -81,14 +81,29 @@ export class WideWords {
   addProduct(into: Wide, a: Wide, b: Wide): void {
     const { body } = this
     a.forEach((x, i) => {
-      body.constant(0n).set(this.#carry)
       b.forEach((y, j) => {
         const word = at(into, i + j)
         // The sum is at most (2^64-1)^2 + 2 (2^64-1), which fits 128 bits.
-        body.get(x, y).mulWide().get(word).constant(0n).add128().get(this.#carry).constant(0n).add128()
+        body.get(x, y).mulWide().get(word).constant(0n).add128()
+        if (j > 0) body.get(this.#carry).constant(0n).add128()
         body.set(this.#carry).set(word)
       })
       this.#ripple(into, i + b.length)
+    })
+  }
+
+  /** into = a * b; `into` has as many words as both together. */
+  product(into: Wide, a: Wide, b: Wide): void {
+    const { body } = this
+    a.forEach((x, i) => {
+      b.forEach((y, j) => {
+        const word = at(into, i + j)
+        body.get(x, y).mulWide()
+        if (i > 0) body.get(word).constant(0n).add128()
+        if (j > 0) body.get(this.#carry).constant(0n).add128()
+        body.set(this.#carry).set(word)
+      })
+      body.get(this.#carry).set(at(into, i + b.length))
     })
   }
 
@@ -102,12 +117,14 @@ export class WideWords {
       const high = this.#high.slice(0, now.length - RESIDUE_WORDS)
       this.copy(now.slice(RESIDUE_WORDS), high)
       this.clear(now.slice(RESIDUE_WORDS))
-      this.#addConstantProduct(now, high, c)
       bound = Math.max(bound - 256 + bitsOf(c), 256) + 1
       now = now.slice(0, Math.ceil(bound / 64))
+      this.#addConstantProduct(now, high, c)
     }
-    this.#foldTop(now, c)
-    this.#foldTop(now, c)
+    // A number below 2^316 is below 2^256 + 2^190 after the first fold, and below 2^256 after the second. If its top is not 0 between them,
+    // the rest is below 2^190, so the second sum changes only the first three words.
+    this.#foldTop(now, c, RESIDUE_WORDS + 1)
+    this.#foldTop(now, c, RESIDUE_WORDS - 1)
     this.copy(now.slice(0, RESIDUE_WORDS), residue)
   }
 
@@ -123,30 +140,29 @@ export class WideWords {
     })
   }
 
-  /**
-   * Folds the word above 2^256 by adding it times c. A number below 2^316 is then below 2^256 + 2^190, and after a second fold below 2^256.
-   */
-  #foldTop(value: Wide, c: readonly bigint[]): void {
+  /** Folds the word above 2^256 by adding it times c. The sum changes only the first `count` words. */
+  #foldTop(value: Wide, c: readonly bigint[], count: number): void {
     const [top] = this.#high
     const highest = at(value, RESIDUE_WORDS)
     if (top === undefined) throw new RangeError("no word")
     this.body.get(highest).set(top).constant(0n).set(highest)
-    this.#addConstantProduct(value.slice(0, RESIDUE_WORDS + 1), [top], c)
+    this.#addConstantProduct(value.slice(0, count), [top], c)
   }
 
+  /** into += a * c; the sum fits `into`, so that a carry past its last word is 0. */
   #addConstantProduct(into: Wide, a: Wide, c: readonly bigint[]): void {
     const { body } = this
-    a.forEach((x, i) => {
-      body.constant(0n).set(this.#carry)
-      c.forEach((factor, j) => {
+    c.forEach((factor, j) => {
+      a.forEach((x, i) => {
         const word = at(into, i + j)
         body.get(x)
         if (factor === 1n) body.constant(0n)
         else body.constant(factor).mulWide()
-        body.get(word).constant(0n).add128().get(this.#carry).constant(0n).add128()
+        body.get(word).constant(0n).add128()
+        if (i > 0) body.get(this.#carry).constant(0n).add128()
         body.set(this.#carry).set(word)
       })
-      this.#ripple(into, i + c.length)
+      this.#ripple(into, j + a.length)
     })
   }
 
