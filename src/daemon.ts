@@ -15,7 +15,7 @@ import { eventsFor, freezeEvents } from "./events/envelope.ts"
 import { type Sender, startSender } from "./events/sender.ts"
 import { keepAudit, type NodeLog } from "./jobs/auditKeeper.ts"
 import type { PeerWitnesses } from "./jobs/auditPeers.ts"
-import { lastProvenMs } from "./jobs/backups.ts"
+import { NODE_BACKUPS } from "./jobs/backupNames.ts"
 import { startJobs } from "./jobs/jobs.ts"
 import { keepRollbackGuard, requireNewest } from "./jobs/rollbackGuard.ts"
 import { partyBytes } from "./keys/party.ts"
@@ -165,7 +165,7 @@ export async function startDaemon(
     rulesEnabled: () => present.rules.enable,
     waitingKeys: () => waiting,
     witnesses: audit.state,
-    backupMs: () => lastProvenMs(config.backup.directory),
+    backupMs: () => NODE_BACKUPS.newestMs(config.backup.directory),
   }
   operations.begin(view, { tell: (frame) => void up.send(frame), mostTasks: LIMITS.openTasks })
   const jobs = startNodeJobs(base)

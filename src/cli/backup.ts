@@ -8,15 +8,8 @@ import type { Manifest } from "../backup/manifest.ts"
 import type { Config } from "../config/config.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError, errorText } from "../errors.ts"
-import {
-  backupName,
-  collecting,
-  nameProven,
-  proveBackup,
-  restoreBackup,
-  type Written,
-  writeBackup,
-} from "../jobs/backupWork.ts"
+import { NODE_BACKUPS } from "../jobs/backupNames.ts"
+import { collecting, nameProven, proveBackup, restoreBackup, type Written, writeBackup } from "../jobs/backupWork.ts"
 import { readConfigFiles, returnConfigFiles } from "../jobs/configFiles.ts"
 import { scratchBeside, unprovenOf } from "../jobs/scratch.ts"
 import { demandedOrders, demandsOf, isDemanded, type Operation, spendOrders } from "../ops/operationOrders.ts"
@@ -55,7 +48,7 @@ export const create = command({
     const { db, backup } = config
     const nowMs = Date.now()
     const files = options.withConfig ? readConfigFiles(config) : []
-    const path = options.out ?? join(backup.directory, backupName(nowMs))
+    const path = options.out ?? join(backup.directory, NODE_BACKUPS.at(nowMs))
     if (existsSync(path)) throw new CosignerError("E-BAK-001", { path })
     using password = await passwords.existing(db)
     const file = options.passwordFile ?? backup.password_file

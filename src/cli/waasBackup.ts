@@ -5,6 +5,7 @@ import { sealedKindOf } from "../backup/file.ts"
 import { toHex } from "../bytes.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
+import { WAAS_BACKUPS } from "../jobs/backupNames.ts"
 import {
   backUpKey,
   backUpWaas,
@@ -14,7 +15,6 @@ import {
   restoreWaas,
   type WaasManifest,
 } from "../jobs/waasBackup.ts"
-import { waasBackupName } from "../jobs/waasBackups.ts"
 import { readConfig } from "../waas/config.ts"
 import { createKeyFile, filesIn, type WaasFiles } from "../waas/files.ts"
 import { type CommandBase, command, flag, refuse, required, value } from "./command.ts"
@@ -51,7 +51,7 @@ export const create = command({
     const files = configured(base, options.dir)
     const { backup } = readConfig(files)
     const nowMs = Date.now()
-    const path = options.out ?? join(backup.directory, waasBackupName(nowMs))
+    const path = options.out ?? join(backup.directory, WAAS_BACKUPS.at(nowMs))
     if (existsSync(path)) throw new CosignerError("E-BAK-001", { path })
     const file = options.passwordFile ?? backup.passwordFile
     using password = await newPassword(base, { what: `the backup ${path}`, file, db: keyFileOf(globals) })

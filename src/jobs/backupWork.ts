@@ -4,8 +4,7 @@
  */
 
 import { createHash, randomBytes } from "node:crypto"
-import { readdirSync } from "node:fs"
-import { basename, join } from "node:path"
+import { join } from "node:path"
 import { type ConfigFile, configRecord, isConfigFile, readConfigFile } from "../backup/configFile.ts"
 import { writing } from "../backup/faults.ts"
 import { BackupWriter, nameBackup, readBackup } from "../backup/file.ts"
@@ -173,31 +172,4 @@ export function restoreBackup(path: string, password: Secret, to: RestoreOptions
 /** Gives a proven backup its name. Throws E-BAK-001 if the name is taken. */
 export function nameProven(path: string): void {
   writing(path, () => nameBackup(unprovenOf(path), path))
-}
-
-const PREFIX = "backup-"
-const SUFFIX = ".cosigner"
-
-/** `backup-20261122T121314Z.cosigner`: names sort by time. */
-export const backupName = (nowMs: number): string =>
-  `${PREFIX}${new Date(nowMs).toISOString().replace(/[-:]|\.\d+/g, "")}${SUFFIX}`
-
-/** When a backup of that name was begun, ms since 1970. */
-export function timeOfBackup(path: string): number | undefined {
-  const found = /^backup-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.cosigner$/.exec(basename(path))
-  const [year, month, day, hour, minute, second] = found?.slice(1) ?? []
-  const ms = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
-  return Number.isNaN(ms) ? undefined : ms
-}
-
-/** Proven backups of that folder, oldest first. */
-export function backupsIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder)
-      .filter((name) => timeOfBackup(name) !== undefined)
-      .sort()
-      .map((name) => join(folder, name))
-  } catch {
-    return []
-  }
 }

@@ -8,7 +8,8 @@ import { CosignerError, codeField, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 import type { Secret } from "../secret.ts"
 import type { Store } from "../store/store.ts"
-import { backupName, backupsIn, nameProven, timeOfBackup, type Written, writeBackup } from "./backupWork.ts"
+import { NODE_BACKUPS } from "./backupNames.ts"
+import { nameProven, type Written, writeBackup } from "./backupWork.ts"
 import { program } from "./program.ts"
 import { scratchBeside, unprovenOf } from "./scratch.ts"
 
@@ -25,16 +26,10 @@ export interface BackupJob {
   readonly log: Log
 }
 
-/** When the newest proven backup of the folder was made, ms since 1970: every file with a backup's name was proven. */
-export function lastProvenMs(directory: string): number | undefined {
-  const newest = backupsIn(directory).at(-1)
-  return newest === undefined ? undefined : timeOfBackup(newest)
-}
-
 /** Makes one backup: writes, proves and names it, then removes the oldest beyond `keep`. False, with a log line, if it failed. */
 export async function backUp(job: BackupJob): Promise<boolean> {
   const nowMs = job.now()
-  const path = join(job.directory, backupName(nowMs))
+  const path = join(job.directory, NODE_BACKUPS.at(nowMs))
   const unproven = unprovenOf(path)
   try {
     const { bytes, manifest } = await written(job, path, unproven, nowMs)
@@ -42,7 +37,7 @@ export async function backUp(job: BackupJob): Promise<boolean> {
     nameProven(path)
     const facts = { file: basename(path), bytes, groups: manifest.groups.size }
     job.store.audit.record(job.now(), { kind: "backup", facts })
-    const pruned = prune(job.directory, job.keep)
+    const pruned = NODE_BACKUPS.prune(job.directory, job.keep)
     job.log.info("a backup was made and proven", { file: path, bytes, groups: manifest.groups.size, pruned })
     return true
   } catch (error) {
@@ -62,13 +57,6 @@ async function written(job: BackupJob, path: string, unproven: string, nowMs: nu
   // Gives other work a turn of the event loop: signatures come first.
   const pause = (): Promise<void> => new Promise((resume) => setImmediate(resume))
   return await writeBackup(unproven, snapshot, { password, chosen: undefined, nowMs, pause })
-}
-
-/** Removes the oldest proven backups beyond `keep`; returns how many. */
-function prune(directory: string, keep: number): number {
-  const old = backupsIn(directory).slice(0, -keep)
-  for (const path of old) rmSync(path, { force: true })
-  return old.length
 }
 
 /** Runs `cosigner backup verify` in a separate process, because it needs memory and processor time that the node needs. */

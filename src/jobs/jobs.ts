@@ -8,7 +8,8 @@ import { codeField, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 import type { Store } from "../store/store.ts"
 import type { ShareSigner } from "../tasks/keyshareSign.ts"
-import { backUp, lastProvenMs, proveApart } from "./backups.ts"
+import { NODE_BACKUPS } from "./backupNames.ts"
+import { backUp, proveApart } from "./backups.ts"
 import { checkUp } from "./checkups.ts"
 import { forget, forgetLeaves } from "./journal.ts"
 import { type Repeated, repeat } from "./schedule.ts"
@@ -55,7 +56,7 @@ export async function startJobs({ config, store, signer, log, proven }: Upkept, 
     jobs.push(
       regularly(
         interval,
-        () => lastProvenMs(directory),
+        () => NODE_BACKUPS.newestMs(directory),
         () => backUp(job),
       ),
     )

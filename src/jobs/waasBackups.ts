@@ -1,19 +1,13 @@
 /**
  * [waas.backup]: backups of a WaaS on a schedule. `cosigner waas backup create` makes each of them in a separate process, because it needs
- * memory and processor time that the serving process needs. Every file with a backup's name was proven.
+ * memory and processor time that the serving process needs.
  */
-import { readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { CosignerError, codeField, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
+import { WAAS_BACKUPS } from "./backupNames.ts"
 import { program } from "./program.ts"
 import { repeat } from "./schedule.ts"
-
-const NAME = /^waas-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.cosigner$/
-
-/** `waas-20261122T121314Z.cosigner`: names sort by time. */
-export const waasBackupName = (nowMs: number): string =>
-  `waas-${new Date(nowMs).toISOString().replace(/[-:]|\.\d+/g, "")}.cosigner`
 
 interface WaasBackupJob {
   readonly dir: string
@@ -34,7 +28,7 @@ export const repeatWaasBackups = (job: WaasBackupJob, signal: AbortSignal): Prom
   repeat(
     {
       everyMs: job.everyMs,
-      lastMs: () => lastMs(job.directory),
+      lastMs: () => WAAS_BACKUPS.newestMs(job.directory),
       action: (stopping) => backUpOnce(job, stopping),
       failed: (error) => failed(job, error),
       now: job.now,
@@ -43,16 +37,15 @@ export const repeatWaasBackups = (job: WaasBackupJob, signal: AbortSignal): Prom
   )
 
 async function backUpOnce(job: WaasBackupJob, stopping: AbortSignal): Promise<boolean> {
-  const path = join(job.directory, waasBackupName(job.now()))
+  const path = join(job.directory, WAAS_BACKUPS.at(job.now()))
   try {
     await job.make(job, path, stopping)
   } catch (error) {
     failed(job, error)
     return false
   }
-  const old = backupsIn(job.directory).slice(0, -job.keep)
-  for (const name of old) rmSync(join(job.directory, name), { force: true })
-  job.log.info("a backup of WaaS was made and proven", { file: path, pruned: old.length })
+  const pruned = WAAS_BACKUPS.prune(job.directory, job.keep)
+  job.log.info("a backup of WaaS was made and proven", { file: path, pruned })
   return true
 }
 
@@ -66,20 +59,4 @@ export async function makeApart(job: WaasBackupJob, path: string, signal: AbortS
   const child = Bun.spawn(words, { stdin: "ignore", stdout: "ignore", stderr: "pipe", signal })
   const [said, exit] = await Promise.all([new Response(child.stderr).text(), child.exited])
   if (exit !== 0) throw new CosignerError("E-BAK-018", { path, said: said.trim().slice(-400) })
-}
-
-function backupsIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder)
-      .filter((name) => NAME.test(name))
-      .sort()
-  } catch {
-    return []
-  }
-}
-
-function lastMs(folder: string): number | undefined {
-  const [, year, month, day, hour, minute, second] = NAME.exec(backupsIn(folder).at(-1) ?? "") ?? []
-  const ms = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
-  return Number.isNaN(ms) ? undefined : ms
 }

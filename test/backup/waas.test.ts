@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { toHex } from "../../src/bytes.ts"
 import type { Kdf } from "../../src/crypto/passwordKey.ts"
 import { CosignerError } from "../../src/errors.ts"
+import { WAAS_BACKUPS } from "../../src/jobs/backupNames.ts"
 import {
   backUpKey,
   backUpWaas,
@@ -13,7 +14,7 @@ import {
   restoreKey,
   restoreWaas,
 } from "../../src/jobs/waasBackup.ts"
-import { repeatWaasBackups, waasBackupName } from "../../src/jobs/waasBackups.ts"
+import { repeatWaasBackups } from "../../src/jobs/waasBackups.ts"
 import { silentLog } from "../../src/log.ts"
 import { filesIn, readKeyFile } from "../../src/waas/files.ts"
 import { newUuid } from "../../src/waas/ids.ts"
@@ -236,7 +237,7 @@ test("a schedule keeps so many, tells what failed, and tries again", async () =>
   )
   expect(said).toEqual(["a scheduled backup of WaaS failed"])
   expect(readdirSync(directory)).toHaveLength(2)
-  expect(readdirSync(directory).every((name) => name <= waasBackupName(clock))).toBe(true)
+  expect(readdirSync(directory).every((name) => name <= WAAS_BACKUPS.at(clock))).toBe(true)
 })
 
 test("a WaaS on a shared database is backed up by that database's own tools, and the command says so", async () => {

@@ -6,8 +6,8 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { readKeyFile } from "../../src/config/keyFile.ts"
 import { systemRng } from "../../src/crypto/random.ts"
 import { CosignerError } from "../../src/errors.ts"
-import { type BackupJob, backUp, lastProvenMs, proveApart } from "../../src/jobs/backups.ts"
-import { backupName, backupsIn } from "../../src/jobs/backupWork.ts"
+import { NODE_BACKUPS } from "../../src/jobs/backupNames.ts"
+import { type BackupJob, backUp, proveApart } from "../../src/jobs/backups.ts"
 import { checkUp } from "../../src/jobs/checkups.ts"
 import { keepRollbackGuard } from "../../src/jobs/rollbackGuard.ts"
 import { repeat } from "../../src/jobs/schedule.ts"
@@ -139,18 +139,18 @@ test("a scheduled backup is written beside a store at work, proven by another pr
   const start = Date.UTC(2026, 10, 22, 12)
   const clock = new TestClock(start)
   const job = jobOf(home, store, { now: clock.now, prove: proveApart })
-  expect(lastProvenMs(job.directory)).toBeUndefined()
+  expect(NODE_BACKUPS.newestMs(job.directory)).toBeUndefined()
   const [made] = await Promise.all([backUp(job), Promise.resolve().then(() => store.nextBoot())])
   expect([made, job.log.said]).toEqual([true, [expect.stringContaining("made and proven")]])
-  expect(lastProvenMs(job.directory)).toBe(start)
+  expect(NODE_BACKUPS.newestMs(job.directory)).toBe(start)
   const quick = jobOf(home, store, { now: clock.now })
   for (let i = 1; i < 4; i++) {
     clock.advance(60_000)
     expect(await backUp(quick)).toBe(true)
   }
-  expect(backupsIn(job.directory).map((path) => path.split("/").at(-1))).toEqual([
-    backupName(start + 120_000),
-    backupName(start + 180_000),
+  expect(NODE_BACKUPS.in(job.directory).map((path) => path.split("/").at(-1))).toEqual([
+    NODE_BACKUPS.at(start + 120_000),
+    NODE_BACKUPS.at(start + 180_000),
   ])
   expect(readdirSync(job.directory)).toHaveLength(2)
 })
@@ -165,8 +165,8 @@ test("a backup that is not proven gets no name, is removed, and takes no older o
   const failing = jobOf(home, store, { now: clock.now, keep: 1, prove: () => Promise.reject(new Error("no")) })
   expect(await backUp(failing)).toBe(false)
   expect(failing.log.said[0]).toContain("error a scheduled backup failed")
-  expect(readdirSync(job.directory)).toEqual([backupName(clock.nowMs - 60_000)])
-  expect(lastProvenMs(job.directory)).toBe(clock.nowMs - 60_000)
+  expect(readdirSync(job.directory)).toEqual([NODE_BACKUPS.at(clock.nowMs - 60_000)])
+  expect(NODE_BACKUPS.newestMs(job.directory)).toBe(clock.nowMs - 60_000)
   const spoiling = jobOf(home, store, {
     now: clock.now,
     prove: async (path, file) => {
