@@ -29,7 +29,7 @@ const WITHOUT_CURVE: ListShape = { columns: 7, curveAt: undefined, pathAt: 5, ke
 const WITH_CURVE: ListShape = { columns: 8, curveAt: 3, pathAt: 6, keyAt: 7 }
 
 export interface ListRow {
-  /** Of its first character, from 1. */
+  /** The line of the row's first character, from 1. */
   readonly line: number
   readonly cells: readonly string[]
 }

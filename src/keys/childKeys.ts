@@ -15,13 +15,13 @@ import {
 } from "./extendedKey.ts"
 import { formatPath } from "./path.ts"
 
-/** Number of parents kept. Beyond it all are forgotten and derived again. */
+/** The most parents in the cache. When it is full it is cleared, and parents are derived again. */
 const KEPT = 4096
 
 interface ChildKey {
   readonly child: ExtendedPublicKey
   readonly point: Point
-  /** If the root is private; the caller disposes its scalar. */
+  /** Undefined if the root has no private key. The caller disposes its scalar. */
   readonly secret: ExtendedPrivateKey | undefined
 }
 
@@ -48,6 +48,7 @@ export class ChildKeys {
     return this.#root.key
   }
 
+  /** The child at `path`. Throws as deriveTweak does, and E-KEY-005 below depth 255. */
   at(path: readonly number[]): ChildKey {
     const { key: child, node } = derivePosition(this.#parent(path.slice(0, -1)), path.slice(-1))
     const secret = this.#secret && withScalar(child, beToBig(this.#secret.scalar.expose()) + node.tweak)

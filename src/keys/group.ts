@@ -81,7 +81,7 @@ export interface GroupSecret {
   readonly pairs: readonly PairState[]
 }
 
-/** Overwrites every secret in it; calling it again has no further effect. */
+/** Wipes every secret in it. A second call has no effect. */
 export function wipeGroupSecret(secret: GroupSecret): void {
   secret.share.wipe()
   for (const pair of secret.pairs) wipePair(pair)

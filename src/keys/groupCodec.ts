@@ -20,7 +20,9 @@ import {
 import { type PartyId, partyBytes, partyOf } from "./party.ts"
 
 const VERSION = 1
-/** Versions of the public part by the suite of its epoch. All others have version 1, so records that were written before keep their bytes. */
+/**
+ * Versions of the public part by the suite of its epoch. All others have version 1, so records that were written before keep their bytes.
+ */
 const VERSION_OF_SUITE = { 2: 2, 3: 3 } as const
 const MAX_GROUP_ID = 64
 const MAX_ACK = 4096

@@ -27,8 +27,8 @@ export function importRecord(group: GroupPublic, party: PartyId, sign: (bytes: B
 const asImported = (group: GroupPublic): GroupPublic => ({ ...group, status: "ACTIVE", certificate: [] })
 
 /**
- * The group of these records. Throws E-KEY-038 unless there is one record of each member, signed by that member, all have the same bytes, and
- * they are a sound record of an import.
+ * The group of these records. Throws E-KEY-038 unless there is one record of each member, signed by that member, all have the same bytes,
+ * and they are a sound record of an import.
  */
 export function groupOfRecords(records: readonly ImportRecord[]): GroupPublic {
   const [first] = records

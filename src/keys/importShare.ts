@@ -27,8 +27,8 @@ export interface ImportDealer {
 }
 
 /**
- * The public record that all dealers make. Throws E-KEY-014 if public shares do not lead to the root key, E-KEY-037 if the group or the dealers
- * cannot be imported.
+ * The public record that all dealers make. Throws E-KEY-014 if public shares do not lead to the root key, E-KEY-037 if the group or the
+ * dealers cannot be imported.
  */
 export function importedGroup(group: RecoveryGroup, dealers: readonly ImportDealer[]): GroupPublic {
   requireFit(group, dealers)
@@ -94,7 +94,9 @@ function factorsOf(curve: Curve, dealers: readonly ImportDealer[]): readonly big
   return dealers.map((_, i) => curve.mod((theirs[i] ?? 0n) * curve.invert(ours[i] ?? 0n)))
 }
 
-/** H("import"; curve, group id, root, t, n, [sc(id), enc(S)] of the file ascending by id, [node id, sc(file id)] of the dealers ascending). */
+/**
+ * H("import"; curve, group id, root, t, n, [sc(id), enc(S)] of the file ascending by id, [node id, sc(file id)] of the dealers ascending).
+ */
 function epochIdOf(curve: Curve, group: RecoveryGroup, dealers: readonly ImportDealer[]): Bytes {
   const id = ({ shareId }: RecoveryParticipant): bigint => curve.mod(shareId)
   const participants = [...group.participants].sort((a, b) => (id(a) < id(b) ? -1 : 1))

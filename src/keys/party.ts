@@ -2,7 +2,7 @@
 import { type Bytes, fromHex, toHex } from "../bytes.ts"
 
 declare const party: unique symbol
-/** Lower-case hex of a node's 32-byte Ed25519 public key; sorts as the key bytes do ("order" in threshold.md 1.2). */
+/** Lower-case hex of a node's 32-byte Ed25519 public key. Sorts in the order of the key bytes, which threshold.md 1.2 requires. */
 export type PartyId = string & { readonly [party]: true }
 
 /** The party of a 32-byte key, or undefined for another length. */

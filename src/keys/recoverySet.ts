@@ -52,7 +52,7 @@ function checkPair(a: RecoveryGroup, b: RecoveryGroup): void {
   if (a.groupId !== b.groupId) throw differs("id")
   if (a.curve !== b.curve) throw differs("curve")
   if (a.rootExtendedPublicKey !== b.rootExtendedPublicKey) throw differs("root extended public key")
-  // The same key with other holders or other numbers: the files are from before and after a reshare.
+  // The same key with other holders or another threshold: one file is from before a reshare, and one from after it.
   const reshared = (field: string) => new CosignerError("E-KEY-019", { files, group, field })
   if (a.threshold !== b.threshold) throw reshared("threshold")
   if (!sameSet(a.participants, b.participants)) throw reshared("participants")
@@ -82,8 +82,8 @@ export function proveShare(group: RecoveryGroup, keys: OpeningKeys): ProvenShare
 }
 
 /**
- * The root key of proven shares of at least `threshold` nodes. Throws E-KEY-021 for too few shares, and the errors of checkTogether and
- * checkPublicShares: it repeats those checks, so that no order of calls can leave them out.
+ * The root key of proven shares of at least `threshold` nodes. Throws E-KEY-021 for too few shares, E-KEY-022 if the key does not match the
+ * files' root key, and the errors of checkTogether and checkPublicShares: it repeats those checks, so that no caller can leave them out.
  */
 export function reconstruct(proven: readonly ProvenShare[]): ExtendedPrivateKey {
   const [first] = proven
@@ -112,7 +112,7 @@ export function reconstruct(proven: readonly ProvenShare[]): ExtendedPrivateKey 
   return root
 }
 
-/** enc of sum lambda_i S_i; 33 zero bytes for the identity, which equals no key. */
+/** enc(sum lambda_i S_i); 33 zero bytes for the identity, which do not equal any encoded key. */
 function reconstructPublic(curve: Curve, participants: readonly RecoveryParticipant[]): Bytes {
   const lambdas = lagrange(curve, residues(curve, participants))
   const sum = participants.reduce<Point>((total, { sharePublicKey }, i) => {
