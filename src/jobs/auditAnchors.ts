@@ -14,7 +14,7 @@ import { errnoOf, writeNewAway } from "../files.ts"
 import type { Log } from "../log.ts"
 import { type Fetch, readBounded, requestOptions } from "../outbound.ts"
 
-/** Why a checkpoint was not taken. */
+/** The error of an anchor or witness that did not take a checkpoint. */
 export const refusedBy = (name: string, why: string): CosignerError<"E-AUD-010"> =>
   new CosignerError("E-AUD-010", { name, why })
 
@@ -89,13 +89,13 @@ async function byCommand(words: readonly string[], { note }: SignedCheckpoint): 
 interface AnchorKeeper {
   /** Gives the newest checkpoint to each anchor that does not have it and is not busy with an earlier one. */
   put(signed: SignedCheckpoint): void
-  /** An anchor that does not take checkpoints, and why. */
+  /** The error of an anchor that does not take checkpoints; undefined if all do. */
   readonly failing: () => CosignerError | undefined
   /** Resolves when nothing is on its way. */
   readonly idle: () => Promise<unknown>
 }
 
-/** A failure is logged once, and tried again with the next checkpoint. None waits for another. */
+/** Each anchor works by itself. A failure is logged once; the next checkpoint is tried again. */
 export function keepAnchors(anchors: readonly Anchor[], log: Log): AnchorKeeper {
   const failures = new Map<Anchor, CosignerError>()
   const sizes = new Map<Anchor, number>()

@@ -21,9 +21,9 @@ import { anchorsOf, keepAnchors, remoteWitnesses } from "./auditAnchors.ts"
 import { createPeerWitnesses, type PeerWitnesses } from "./auditPeers.ts"
 import { checkpointsNow, type LogSigners, logSigners } from "./auditSigner.ts"
 
-/** Difference between wall clock and monotonic clock: the machine was asleep, or a clock was set. */
+/** A change of this size between wall clock and monotonic clock is logged: the machine slept, or the clock was set. */
 const JUMP_MS = 2_000
-/** Refusals without a record of their own share one leaf per this time, so a flood of them costs no more. */
+/** Refusals without a record of their own share one leaf per this time, so a flood of them does not make the log grow faster. */
 const REFUSALS_MS = 60_000
 
 interface KeeperParts {
@@ -132,7 +132,7 @@ const ANCHOR_TICKS = 60
 /** A cosigned checkpoint older than this is no longer waited for. */
 const COSIGNED_MS = 5 * 60_000
 
-/** A cosigned checkpoint is worth more; if nobody cosigns, the log's own is used. */
+/** The checkpoint for the anchors: the newest cosigned one, or the log's own if nobody has cosigned for COSIGNED_MS. */
 function toAnchor(store: Store, signers: LogSigners, { cosignedMs = 0 }: WitnessState): SignedCheckpoint {
   const { signed, cosigned } = checkpointsNow(store, signers)
   return cosigned !== undefined && Date.now() - cosignedMs < COSIGNED_MS ? cosigned : signed
@@ -150,7 +150,7 @@ interface NodeLogParts extends Pick<KeeperParts, "log"> {
 /** The keeper of a node's log and its witnesses, by this machine's clocks until it is stopped. */
 export interface NodeLog extends Pick<AuditKeeper, "started" | "reloaded" | "unrecorded" | "stopped"> {
   readonly peers: PeerWitnesses
-  /** With what is wrong with anchors. */
+  /** The state of the witnesses; its problem may also be one of an anchor. */
   readonly state: () => WitnessState
 }
 

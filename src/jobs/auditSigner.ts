@@ -1,4 +1,4 @@
-/** The public identity of this node's log: its name and keys, and its checkpoints. The log has a key of its own; its name is the node's (audit.md 3). */
+/** The keys of this node's log and its checkpoints (audit.md 3). The log has a key of its own; its name contains the node id. */
 import { type Checkpoint, checkpointText, originOf, parseSigned, type SignedCheckpoint } from "../audit/checkpoint.ts"
 import { type NoteSigner, noteSigner } from "../audit/note.ts"
 import { equal } from "../bytes.ts"
@@ -10,15 +10,15 @@ import { nodeIdOf } from "../wire/nodeId.ts"
 
 export interface LogSigners {
   readonly log: NoteSigner
-  /** With this separate key the node signs as a witness of others' logs. */
+  /** A separate key, with which the node signs as a witness of its peers' logs. */
   readonly witness: NoteSigner
 }
 
-/** Names of keys, by node id. */
+/** The names of the two keys. */
 export const logName = (nodeId: string): string => `cosigner/${nodeId}`
 export const witnessName = (nodeId: string): string => `cosigner-witness/${nodeId}`
 
-/** Throws E-AUD-002 if the node was never started since it has a log. */
+/** The signers of this node. Throws E-AUD-002 if no start has made the log's key yet. */
 export function logSigners(store: Pick<Store, "audit" | "identity" | "path">): LogSigners {
   using identity = store.identity()
   const nodeId = nodeIdOf(identityOf(identity.expose()).party)
@@ -35,7 +35,7 @@ export function logSigners(store: Pick<Store, "audit" | "identity" | "path">): L
   }
 }
 
-/** The current log, signed now. */
+/** A checkpoint of the log as it is now, signed by the log's key. */
 export function signedNow(
   { audit, incarnation }: Pick<Store, "audit" | "incarnation">,
   { log }: LogSigners,
@@ -46,13 +46,13 @@ export function signedNow(
 }
 
 export interface ShownCheckpoints {
-  /** Of the log as it is; the cosigned one, where that is it. */
+  /** The checkpoint of the log as it is now; with cosignatures, if the newest cosigned checkpoint has this size. */
   readonly signed: SignedCheckpoint
   /** The newest checkpoint that others have cosigned, if it is an earlier one. */
   readonly cosigned: SignedCheckpoint | undefined
 }
 
-/** The checkpoints of the log that others get. */
+/** The checkpoints that are shown to others. */
 export function checkpointsNow(
   store: Pick<Store, "audit" | "incarnation" | "witnessing">,
   signers: LogSigners,

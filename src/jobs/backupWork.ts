@@ -30,7 +30,7 @@ export interface Written {
 interface Proven {
   readonly manifest: Manifest
   readonly imported: Imported
-  /** Of the configuration; none unless they were asked for. */
+  /** The configuration files in the backup; none if it has none. */
   readonly files: readonly ConfigFile[]
 }
 
@@ -39,18 +39,18 @@ const SCRATCH_KDF: Kdf = { memoryKiB: 8, passes: 1, parallelism: 1 }
 /** Time between two pauses, ms. */
 const SLICE_MS = 4
 const IDENTITY_KIND = 2
-/** Records, or slices of writing, after which a process that does nothing else frees the memory that they left behind. */
+/** Records read, or slices written, after which a process that does nothing else collects garbage. */
 const COLLECT_AFTER = { records: 1024, slices: 64 }
 
 interface WriteOptions {
   readonly password: Secret
-  /** Of these groups only; all if undefined. */
+  /** The ids of the groups to write; all if undefined. */
   readonly chosen: ReadonlySet<string> | undefined
   readonly nowMs: number
   /** Awaited every few milliseconds, so that a node can go on with its work. */
   readonly pause: () => Promise<void>
   readonly kdf?: Kdf
-  /** Of the configuration, to travel along. */
+  /** Configuration files to add to the backup. */
   readonly files?: readonly ConfigFile[]
 }
 
@@ -100,7 +100,7 @@ export async function writeBackup(path: string, snapshot: Snapshot, options: Wri
 /** The identity record is the seed, preceded by its length (u32). */
 const nodeIdIn = ({ body }: BackupRecord): string => nodeIdOf(identityOf(copy(body.subarray(4))).party)
 
-/** The pause of a process that does nothing else: it frees now and then the memory that records left behind. */
+/** The pause for a process that does nothing else: it collects garbage now and then, because records leave much behind. */
 export function collecting(): () => Promise<void> {
   let slices = 0
   return async () => {
@@ -138,7 +138,7 @@ interface RestoreOptions {
 export function restoreBackup(path: string, password: Secret, to: RestoreOptions): Proven {
   let manifest: Manifest | undefined
   let records = 0
-  // Both lists have one order, and one text for each group, so hashes are enough to compare them, and no list is kept for it.
+  // The groups of file and manifest are compared by a hash of their texts, so that no list is kept. Both have the same order.
   const passed = createHash("sha256")
   let groups = 0
   const files: ConfigFile[] = []

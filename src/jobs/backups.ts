@@ -54,7 +54,7 @@ async function written(job: BackupJob, path: string, unproven: string, nowMs: nu
   using password = job.readPassword(job.passwordFile)
   using scratch = scratchBeside(path, nowMs)
   using snapshot = job.store.snapshot(join(scratch.path, "snapshot.db"))
-  // Gives other work a turn of the event loop: signatures come first.
+  // Gives other work a turn of the event loop, because signatures come first.
   const pause = (): Promise<void> => new Promise((resume) => setImmediate(resume))
   return await writeBackup(unproven, snapshot, { password, chosen: undefined, nowMs, pause })
 }

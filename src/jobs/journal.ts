@@ -29,7 +29,7 @@ interface ForgetJob {
 /** True if nothing that may be deleted is left. */
 export async function forget({ tasks, outbox, now, log }: ForgetJob, signal: AbortSignal): Promise<boolean> {
   // A clock that is far ahead for a while, for example when the machine starts, must not delete counters that limits still
-  // need. A node that has signed nothing since is no older than its last task.
+  // need. So the current time is taken to be no later than the last change of a task.
   const nowMs = Math.min(now(), tasks.newestMs)
   const ended = {
     deliveredMs: nowMs - KEEP_DAYS * DAY_MS,

@@ -67,7 +67,10 @@ interface SealOptions {
 
 // ---- writing ---------------------------------------------------------------------------------------------------------
 
-/** Makes a proven backup at `path`, of a WaaS that may be running. Throws E-BAK-001, -008 to -010, -018 and -024, E-WAA-002, -003, -006 and -077. */
+/**
+ * Makes a proven backup at `path`, of a WaaS that may be running. Throws E-BAK-001, -008 to -010, -018 and -024, E-WAA-002, -003, -006 and
+ * -077.
+ */
 export function backUpWaas(
   files: WaasFiles,
   path: string,
@@ -187,7 +190,10 @@ export function proveWaasBackup(path: string, password: Secret, nowMs: number): 
   return manifest
 }
 
-/** Opens it and checks that it contains the key that it names. No part of it is written to a disk. Throws E-BAK-002 to -007 and -013, E-WAA-065. */
+/**
+ * Opens it and checks that it contains the key that it names. No part of it is written to a disk. Throws E-BAK-002 to -007 and -013,
+ * E-WAA-065.
+ */
 export function proveKeyBackup(path: string, password: Secret): KeyManifest {
   const { seed, manifest } = keyUnsealed(path, password)
   using _ = seed

@@ -14,7 +14,7 @@ import type { EncodedSpec, Ending, SessionSpec } from "../mpc/session.ts"
 export interface WorkerIdentity {
   /** Ed25519 seed, 32 bytes. */
   readonly seed: Bytes
-  /** threshold.md 1.5. */
+  /** The node's secret of 32 bytes (threshold.md 1.5). */
   readonly nodeSecret: Bytes
   readonly bootCounter: number
   /** Unique among all workers of this process, so that no two sessions share a session counter. */

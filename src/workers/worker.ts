@@ -31,14 +31,14 @@ declare const self: {
   addEventListener(kind: "message", listener: (event: { readonly data: ToWorker }) => void): void
 }
 
-/** Number of sessions of one worker in the entropy's session counter; the bits above it are the worker's number. */
+/** The session counter of a worker's randomness is its worker number times this, plus the number of the session in the worker. */
 const SESSIONS_PER_WORKER = 2 ** 32
 
 const sessions = new Map<number, RunningSession>()
 const calls = new Map<number, { readonly resolve: (value: boolean) => void; readonly reject: (error: Error) => void }>()
 let lastCall = 0
 let start: ReturnType<typeof sessionHost> | undefined
-/** Whether this thread computes rightly is tried before its first session, and again before each while it does not. */
+/** True once this thread has passed the self-test of its arithmetic. Until then each session tries it first. */
 let isTried = false
 
 function hostFor(identity: WorkerIdentity): typeof start {
