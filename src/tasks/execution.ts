@@ -95,9 +95,7 @@ export class TaskExecution {
     this.#begunLast = claimed.attempt
     this.#alarm = ports.alarm(task.deadline_ms)
     this.#stop = AbortSignal.any([this.#alarm.signal, this.#cancelled.signal, this.#suspended.signal])
-    this.over = this.#run()
-      .catch((error: unknown) => this.#broken(error))
-      .finally(() => this.#alarm[Symbol.dispose]())
+    this.over = this.#untilOver().finally(() => this.#alarm[Symbol.dispose]())
   }
 
   // ---- calls from outside ------------------------------------------------------------------------------------------
@@ -159,6 +157,22 @@ export class TaskExecution {
   }
 
   // ---- the execution --------------------------------------------------------------------------------------------------
+
+  /** A task that came to no end yet when the store failed is begun anew from what is on the disk. */
+  async #untilOver(): Promise<void> {
+    const { log, journal } = this.#ports
+    while (!this.#suspended.signal.aborted) {
+      try {
+        return await this.#run()
+      } catch (error) {
+        if (!isStoreFault(error)) return this.#broken(error)
+        if (journal.forsake(this.task.task_id)) return tellLater(this.task, this.#claimed.digest, error, this.#ports)
+        if (this.#end.isKnown) return this.#broken(error)
+        log.warn("a task was put off", { task: this.task.task_id, ...storeFault(error) })
+        await pause(this.#ports, this.#suspended.signal)
+      }
+    }
+  }
 
   async #run(): Promise<void> {
     const made = madeOutcome(this.task, this.#ports)
@@ -359,12 +373,9 @@ export class TaskExecution {
     await this.#end.as(() => ({ state: "cancelled", ...refuse("E-TSK-005", { reason }) }))
   }
 
-  /** Ends the task after an unexpected error. If the store failed before the claim was durable, gives the claim back and tells WaaS. */
+  /** A defect ends the task. An end that it has come to already is recorded as soon as the store takes it. */
   async #broken(error: unknown): Promise<void> {
-    const { log, journal } = this.#ports
-    log.error("task stopped", { task: this.task.task_id, ...codeField(error), error: errorText(error) })
-    if (isStoreFault(error) && journal.forsake(this.task.task_id))
-      return tellLater(this.task, this.#claimed.digest, error, this.#ports)
+    this.#ports.log.error("task stopped", { task: this.task.task_id, ...codeField(error), error: errorText(error) })
     const reason = error instanceof CosignerError ? error.code : "an internal error"
     await this.#end.anyhow(refuse("E-TSK-020", { reason }), this.#suspended.signal)
   }

@@ -2,8 +2,9 @@
 import { expect, test } from "bun:test"
 import { CosignerError } from "../../src/errors.ts"
 import type { GroupPort, TaskPort } from "../../src/tasks/ports.ts"
-import { approved, type World } from "./fakes.ts"
-import { approve, ask, cancel, keysign, running, setUp, signed, start, turn } from "./scenario.ts"
+import { createTasks } from "../../src/tasks/runner.ts"
+import { approved, type World, world } from "./fakes.ts"
+import { approve, ask, cancel, keysign, running, self, setUp, signed, start, turn, waas } from "./scenario.ts"
 
 const path = "secrets.db"
 const FAULTS = [
@@ -134,6 +135,12 @@ test("an end that could not be written stays that end, and closes the session's 
   expect(ends(w)).toEqual([])
   repair()
   w.trace.splice(0)
+  // The row can be closed by now, and the end cannot be written yet: the row is not closed twice.
+  const repairEnd = broken(w, FAULTS[2] ?? BUG, "finish")
+  w.advance(5_000)
+  await turn()
+  expect(w.trace).toEqual(["session deadline"])
+  repairEnd()
   w.advance(5_000)
   expect(await w.nextReport()).toMatchObject({ status: 180, code: "E-TSK-005" })
   await turn()
@@ -170,4 +177,52 @@ test("a defect is no fault of the disk: it ends the task", async () => {
   broken(w, BUG, "endSession")
   session.end({ kind: "deadline" })
   expect(await w.nextReport()).toMatchObject({ status: 170, code: "E-TSK-020" })
+})
+
+test("a task that cannot be read at a start goes on once it can; one that is refused and not on the disk is put off", async () => {
+  const { w, tasks, task } = counted()
+  await approve(w, tasks, task)
+  await tasks.stop()
+  const { records, rows, groups } = w
+  const next = world(self, { records, rows, groups })
+  const { active } = next.ports.groups
+  const fails: GroupPort["active"] = () => {
+    throw FAULTS[2]
+  }
+  Object.assign(next.ports.groups, { active: fails })
+  const again = createTasks(waas.publicKey, next.ports)
+  again.resume()
+  await turn()
+  // A cancel does not make it look more often.
+  cancel(again, task)
+  await turn()
+  expect([next.sent, again.open(), records.get(task.task_id)?.state]).toEqual([[], 1, "approved"])
+  Object.assign(next.ports.groups, { active })
+  next.advance(5_000)
+  expect(await next.nextReport()).toMatchObject({ status: 180, code: "E-TSK-005" })
+  await turn()
+  expect(again.open()).toBe(0)
+
+  const refused = keysign(w, { task_id: "task-2", group_id: "BbcdefghijklmnopqrsT" })
+  const fresh = setUp()
+  broken(fresh.w, FAULTS[0] ?? BUG, "finish")
+  Object.assign(fresh.w.ports.journal, { forsake: (taskId: string) => fresh.w.records.delete(taskId) })
+  ask(fresh.tasks, refused)
+  await turn()
+  expect(fresh.w.sent.at(-1)).toMatchObject({ kind: "later", taskId: "task-2", code: "E-TSK-048" })
+  expect([fresh.tasks.open(), ends(fresh.w)]).toEqual([0, []])
+})
+
+test("a store that fails behind a recorded end changes nothing of it", async () => {
+  const { w, tasks, task } = counted()
+  await approve(w, tasks, task)
+  const session = await running(w, tasks, task)
+  const retire: GroupPort["retire"] = () => {
+    throw FAULTS[0]
+  }
+  Object.assign(w.ports.groups, { retire })
+  session.end(signed)
+  expect(await w.nextReport()).toMatchObject({ status: 190 })
+  await turn()
+  expect([tasks.open(), ends(w).length]).toEqual([0, 1])
 })

@@ -9,7 +9,7 @@ import { type GroupPublic, rootExtendedPublicKey } from "../../src/keys/group.ts
 import { type Blame, ban, equivocation, fault, sessionAbort } from "../../src/mpc/blame.ts"
 import { encodeHeader, identityOf, makeEnvelope } from "../../src/mpc/envelope.ts"
 import { equivocatorOf } from "../../src/mpc/statement.ts"
-import { sessionTaskId } from "../../src/tasks/keygen.ts"
+import { keyGenSids, sessionTaskId } from "../../src/tasks/keygen.ts"
 import { createTasks, type TaskRunner } from "../../src/tasks/runner.ts"
 import { MOST_ENVELOPES, SenderQuota } from "../../src/tasks/senderQuota.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
@@ -776,6 +776,17 @@ test("a KeyGen stores PREPARED when the session says so and ACTIVE with the cert
   expect(report).toMatchObject({ status: 190, outcome: { type: "group", certificate: [toHex(utf8("ack"))] } })
   expect(w.trace.indexOf("group prepared")).toBeLessThan(w.trace.indexOf("group active"))
   expect(w.trace.indexOf("group active")).toBeLessThan(w.trace.indexOf("journal completed"))
+})
+
+test("no end hides an epoch that was certified meanwhile: a cancel that comes behind it ends the task with it", async () => {
+  const { w, tasks } = setUp()
+  const task = keygen(w)
+  await approve(w, tasks, task)
+  await running(w, tasks, task)
+  const [sid] = keyGenSids(task, 1)
+  w.groups.push({ ...group, groupId: task.group_id, sid: sid ?? group.sid, certificate: [utf8("ack")] })
+  cancel(tasks, task)
+  expect(await w.nextReport()).toMatchObject({ status: 190, outcome: { certificate: [toHex(utf8("ack"))] } })
 })
 
 test("after a restart: unfinished tasks go on where the journal left them, in every state", async () => {
