@@ -62,23 +62,37 @@ export function privateCopy(path: string): PrivateCopy {
 
 /**
  * Removes the stale copies that killed readers of this user left in the folder. A copy takes seconds, so an old one is stale. A copy that
- * cannot be removed stays, and nothing depends on its removal. Returns true if a younger copy exists, which a process may still be using.
+ * cannot be removed stays, and the others go all the same. Returns true if a younger copy exists, which a process may still be using.
  */
 export function clearStaleCopies(folder: string, nowMs: number): boolean {
-  const uid = process.getuid?.()
   let isAnyInWork = false
-  try {
-    for (const name of readdirSync(folder)) {
-      const made = join(folder, name)
-      const stat = name.startsWith(MAKING) ? lstatSync(made, { throwIfNoEntry: false }) : undefined
-      if (stat === undefined || !stat.isDirectory() || (uid !== undefined && stat.uid !== uid)) continue
-      if (nowMs - stat.mtimeMs > STALE_MS) rmSync(made, { recursive: true, force: true })
-      else isAnyInWork = true
-    }
-  } catch {
-    // The folder may not be listed, or does not exist any more.
+  for (const name of copiesIn(folder)) {
+    if (isInWork(join(folder, name), nowMs)) isAnyInWork = true
   }
   return isAnyInWork
+}
+
+/** None in a folder that may not be listed, or is gone. */
+function copiesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder).filter((name) => name.startsWith(MAKING))
+  } catch {
+    return []
+  }
+}
+
+/** Removes it if it is left over. */
+function isInWork(made: string, nowMs: number): boolean {
+  const uid = process.getuid?.()
+  try {
+    const stat = lstatSync(made)
+    if (!stat.isDirectory() || (uid !== undefined && stat.uid !== uid)) return false
+    if (nowMs - stat.mtimeMs <= STALE_MS) return true
+    rmSync(made, { recursive: true, force: true })
+  } catch {
+    // It is gone by now, or may not be removed.
+  }
+  return false
 }
 
 function copyIn(folder: string, path: string): PrivateCopy {

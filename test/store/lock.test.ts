@@ -155,6 +155,30 @@ test("what a reader left that was killed in its copy is removed, and no copy tha
   expect(kept()).toEqual(expected)
 })
 
+test("a copy that cannot be removed keeps no other one", () => {
+  using folder = new Folder()
+  const left = ["1", "2", "3"].map((name) => join(folder.path, `.cosigner-making-${name}`))
+  for (const path of left) {
+    mkdirSync(path, { recursive: true })
+    utimesSync(path, 1, 1)
+  }
+  const body = `
+    import { mock } from "bun:test"
+    import * as fs from "node:fs"
+    const real = { ...fs }
+    mock.module("node:fs", () => ({
+      ...real,
+      rmSync: (path, options) => {
+        if (path === ${JSON.stringify(left[1])}) throw Object.assign(new Error("busy"), { code: "EBUSY" })
+        real.rmSync(path, options)
+      },
+    }))
+    const { clearStaleCopies } = await import(${JSON.stringify(join(import.meta.dir, "../../src/store/privateCopy.ts"))})
+    clearStaleCopies(${JSON.stringify(folder.path)}, Date.now())`
+  expect(Bun.spawnSync([process.execPath, "-e", body]).exitCode).toBe(0)
+  expect(left.filter(existsSync)).toEqual([left[1] ?? ""])
+})
+
 test("a reader writes nothing", () => {
   using folder = new Folder()
   folder.create().close()
