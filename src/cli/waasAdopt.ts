@@ -17,7 +17,7 @@ export const adoptCommand = command({
     "Needs the folder's waas.key and waas.toml, or the file of --config; waas.db may be missing, or an older copy. Stop WaaS first. From then on nodes follow this copy and no other. They have that key pinned, or trust it by `cosigner trust-waas`; they connect by themselves and tell which groups they hold, and what the certificates of a group prove is stored: vaults and groups that are new here, and reshares since an older copy. Names, wallets, API keys and requests are not known to nodes and are made anew.",
   options: {
     dir: dirOption,
-    nodes: list("--node <node-ids>", "the nodes to adopt, as `cosigner info node` shows them"),
+    nodes: list("--node <node-ids>", "the nodes to adopt, as `cosigner info` shows them"),
     listen: value("--listen <host:port>", "instead of [waas] listen: where the nodes look for WaaS"),
     wait: valueOr("--wait <seconds>", "how long nodes may take to connect", "120", seconds),
   },

@@ -85,6 +85,9 @@ describe("what the texts tell people to type", async () => {
       .filter(({ name }) => ` ${line} `.startsWith(`${name} `, 1))
       .sort((a, b) => b.name.length - a.name.length)[0]
     if (named === undefined) return "no such command"
+    // A command without arguments is followed by options alone: another word would be a command below it.
+    const [next = ""] = line.slice(named.name.length).trim().split(" ")
+    if (/^[a-z]/.test(next) && Object.keys(named.command?.args ?? {}).length === 0) return `no such command: ${next}`
     const own = new Set(Object.values(named.command?.options ?? {}).flatMap((option) => known(option.flags)))
     return words.find((word) => /^--?[a-z]/.test(word) && !own.has(word) && !everywhere.has(word))
   }
@@ -95,12 +98,17 @@ describe("what the texts tell people to type", async () => {
     ),
     ...[...markdown.matchAll(/`(cosigner [a-z][^`]*)`/g)].map(([, line = ""]) => line),
   ]
+  /** The line without the rest of its pipeline; `make|sign` at its end stands for one command each. */
+  const commandsOf = (line: string): readonly string[] => {
+    const own = (line.split(/\$\(| \| |;| > /)[0] ?? "").trim().replace("cosigner help ", "cosigner ")
+    const [, start = "", last = ""] = /^(.* )([a-z]+(?:\|[a-z]+)+)$/.exec(own) ?? []
+    return last === "" ? [own] : last.split("|").map((word) => `${start}${word}`)
+  }
   const root = join(import.meta.dir, "../..")
   for (const file of ["README.md", "SECURITY.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", ...guides]) {
     test(`${file}: commands and options that exist`, () => {
       const lines = typed(readFileSync(join(root, file), "utf8"))
-        // what another command puts in, or makes of the answer, is no word of ours
-        .map((line) => (line.split(/\$\(| \| /)[0] ?? "").trim().replace("cosigner help ", "cosigner "))
+        .flatMap(commandsOf)
         .filter((line) => !line.includes("<"))
       expect(lines.filter((line) => problemOf(line) !== undefined)).toEqual([])
       if (file === "README.md") expect(lines.length).toBeGreaterThan(15)
@@ -127,7 +135,14 @@ describe("what the texts tell people to type", async () => {
     expect(below.filter((line) => !all.some(({ name }) => name.startsWith(line)))).toEqual([])
     expect(lines.length).toBeGreaterThan(30)
   })
+  test("every command that the help of another one names", () => {
+    const lines = typed(readFileSync(join(root, "docs/reference/commands.md"), "utf8"))
+    expect(lines.length).toBeGreaterThan(30)
+    const wrong = lines.flatMap(commandsOf).filter((line) => !line.includes("<") && problemOf(line) !== undefined)
+    expect(wrong).toEqual([])
+  })
   test("a wrong one would be found", () => {
+    expect(problemOf("cosigner info node")).toBe("no such command: node")
     expect(problemOf("cosigner config check --prodd")).toBe("--prodd")
     expect(problemOf("cosigner bogus")).toBe("no such command")
     expect(problemOf("cosigner config check --prod")).toBeUndefined()
