@@ -19,12 +19,12 @@ import type { StandingKeeper } from "./standing.ts"
 export const stuck = (log: Log, error: unknown): void =>
   log.error("the engine failed; it tries again", { error: errorText(error) })
 
-/** The relay as the engine sees it. The engine is made first; until `be` is called nobody is online, and frames are dropped. */
+/** The relay as the engine sees it. The engine is made first; until `connect` is called nobody is online, and frames are dropped. */
 export function lateRelay(): {
   readonly port: RelayPort
   tell(standing: Standing, linkOf: (nodeId: string) => number): void
   refuseAll(reason: RefusalReason): void
-  be(relay: Relay): void
+  connect(relay: Relay): void
 } {
   let relay: Relay | undefined
   // A cache: the engine asks for every node of every task again and again, and parsing a node id costs a hash.
@@ -54,7 +54,7 @@ export function lateRelay(): {
       }
     },
     refuseAll: (reason) => relay?.refuseAll(reason),
-    be: (made) => {
+    connect: (made) => {
       relay = made
     },
   }

@@ -6,6 +6,7 @@ import type { Log } from "../log.ts"
 import { encodeCancel, encodeStart, type RemoteSigner, type Signer, signDocument } from "../wire/signed.ts"
 import { encodeTask } from "../wire/task.ts"
 import { authenticator } from "./api/auth.ts"
+import type { ApiContext } from "./api/context.ts"
 import { createApi } from "./api/server.ts"
 import type { WaasConfig } from "./config.ts"
 import { attachedConsole, storeNowOf } from "./console/attached.ts"
@@ -84,24 +85,18 @@ export async function startWaas(
   const onUnheard = () => late.refuseAll("busy")
   const served = await serveStore(config, files, { log, signal, onUnheard, isAlone: false })
   if (served === undefined) return undefined
-  const file = opened.use(served).store
+  const bareStore = opened.use(served).store
   const { shared } = served
   const webhooks = opened.adopt(webhooksOf(config, served, keys.responses, log), (webhooks) => webhooks.stop())
   opened.use(shared.subscribe(({ kind }) => kind === "webhooks" && webhooks.poke()))
   const page = attachedConsole()
   const onNews = () => shared.tell({ kind: "webhooks" })
-  const announced = announcing(file, Date.now, onNews, () => shared.living() === 1)
+  const announced = announcing(bareStore, Date.now, onNews, () => shared.living() === 1)
   const store = page.observing(following(announced))
-  const stopping = new AbortController()
-  const sending = { store, shared, chains: config.chains, fetch, now: Date.now, log }
-  const broadcasting = keepBroadcasting(sending, stopping.signal)
-  opened.defer(async () => {
-    stopping.abort()
-    await broadcasting
-  })
+  opened.defer(startBroadcasting({ store, shared, chains: config.chains, fetch, now: Date.now, log }))
   const engine = await Engine.open({ ...engineOptions(config, late.port, keys.tasks, log), store, shared })
   const standing = await StandingKeeper.open({
-    store: file,
+    store: bareStore,
     signer: keys.tasks,
     log,
     tell: (frame) => late.tell(frame, (nodeId) => engine.versions(nodeId).link),
@@ -112,28 +107,9 @@ export async function startWaas(
   const relay = opened.adopt(relayFor({ engine, standing, signer: keys.challenges, limits, log }), (made) =>
     made.close(),
   )
-  late.be(relay)
-  const api = createApi({
-    context: {
-      store,
-      shared,
-      engine,
-      now: Date.now,
-      online: late.port.online,
-      organisationName: config.organisation,
-      chains: config.chains,
-      tokens: config.tokens,
-      fetch,
-      webhookHosts: config.webhooks.hosts,
-      keyGenDeadlineMs: config.deadlines.keyGenMs,
-      signDeadlineMs: config.deadlines.signMs,
-    },
-    authenticate: authenticator(store, Date.now, config.limits),
-    responseKey: keys.responses,
-    bodyBytes: config.limits.bodyBytes,
-    closed: () => standing.fenced?.message,
-    log,
-  })
+  late.connect(relay)
+  const parts = { store, shared, engine, online: late.port.online, standing, responseKey: keys.responses, log }
+  const api = apiOf(config, parts)
   const among = config.store === undefined ? undefined : shared
   const readiness = (request: Request) => readinessAnswer(request, standing, among)
   const server = serve(config, relay, async (request, from) => readiness(request) ?? api(request, from))
@@ -162,6 +138,45 @@ export async function startWaas(
     lost: served.lost,
     console: page.address(),
     stop: () => stopped({ engine, relay, server, served, running, timers: [ticking, marking, forgetting] }),
+  }
+}
+
+interface ApiParts extends Pick<ApiContext, "store" | "shared" | "engine" | "online"> {
+  readonly standing: StandingKeeper
+  readonly responseKey: Signer
+  readonly log: Log
+}
+
+const apiOf = (config: WaasConfig, { store, shared, engine, online, standing, responseKey, log }: ApiParts) =>
+  createApi({
+    context: {
+      store,
+      shared,
+      engine,
+      now: Date.now,
+      online,
+      organisationName: config.organisation,
+      chains: config.chains,
+      tokens: config.tokens,
+      fetch,
+      webhookHosts: config.webhooks.hosts,
+      keyGenDeadlineMs: config.deadlines.keyGenMs,
+      signDeadlineMs: config.deadlines.signMs,
+    },
+    authenticate: authenticator(store, Date.now, config.limits),
+    responseKey,
+    bodyBytes: config.limits.bodyBytes,
+    closed: () => standing.fenced?.message,
+    log,
+  })
+
+/** Begins to broadcast; the returned function ends it. */
+function startBroadcasting(parts: Parameters<typeof keepBroadcasting>[0]): () => Promise<void> {
+  const stopping = new AbortController()
+  const ended = keepBroadcasting(parts, stopping.signal)
+  return async () => {
+    stopping.abort()
+    await ended
   }
 }
 

@@ -6,7 +6,7 @@
 import { randomUUID } from "node:crypto"
 import { Elysia } from "elysia"
 import { build } from "../../build.ts"
-import { errorText, isCode } from "../../errors.ts"
+import { type Code, CosignerError, errorText } from "../../errors.ts"
 import type { Log } from "../../log.ts"
 import type { Signer } from "../../wire/signed.ts"
 import { ApiFailure } from "../failure.ts"
@@ -135,14 +135,14 @@ function rebuilt(method: string, { path, query }: RequestTarget, body: string): 
 
 const AWAY_RETRY_SECONDS = 2
 
-/** Why the caller should ask again later; undefined if asking again does not help. */
-function laterWords(error: unknown): string | undefined {
-  if (isCode(error, "E-WAA-070")) return "the database of WaaS is away"
-  if (isCode(error, "E-WAA-074")) return "another WaaS has taken over the work of this one"
-  if (isCode(error, "E-WAA-085")) return "the replica of WaaS that works on it has not answered in time"
-  if (isCode(error, "E-WAA-086")) return "another replica of WaaS works on it now"
-  if (isCode(error, "E-WAA-088")) return "other work of this kind is under way"
-  return isCode(error, "E-WAA-090") ? "too much waits for the replica of WaaS that works on it" : undefined
+/** Failures after which the caller should ask again later, in words for the caller. */
+const LATER: Partial<Readonly<Record<Code, string>>> = {
+  "E-WAA-070": "the database of WaaS does not answer",
+  "E-WAA-074": "another WaaS has taken over the work of this one",
+  "E-WAA-085": "the replica of WaaS that works on the request has not answered in time",
+  "E-WAA-086": "another replica of WaaS works on the request now",
+  "E-WAA-088": "other work of this kind is under way",
+  "E-WAA-090": "too many calls wait for the replica of WaaS that works on the request",
 }
 
 /** The error answer of formats.md 7.3. An internal error goes to the log; the caller gets only the id under which the log has it. */
@@ -157,7 +157,8 @@ function failed(error: unknown, log: Log): Response {
       },
     )
   }
-  const later = laterWords(error)
+  const code: Code | undefined = error instanceof CosignerError ? error.code : undefined
+  const later = code && LATER[code]
   if (later !== undefined) {
     log.warn("a request is to be made again", { error_id, error: errorText(error) })
     const error_message = `${later}: ask again; under one request_id it stays one request`
