@@ -45,7 +45,8 @@ export const base64 =
       return malformed(at, `not base64 of 1 to ${max} bytes`)
     }
     const bytes = Buffer.from(value, "base64")
-    if (bytes.length > max || bytes.toString("base64") !== value) return malformed(at, "not base64 in its one form")
+    if (bytes.length > max || bytes.toString("base64") !== value)
+      return malformed(at, "not base64 in its canonical form")
     return value
   }
 

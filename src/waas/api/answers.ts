@@ -102,8 +102,8 @@ const SignRequest = Answer("SignRequest", {
     }),
   ),
   failed_reason: Text,
-  waiting_for: Some(Type.Array(Text, { description: "nodes that it waits for, and what of each" })),
-  awaits_approval: Some(Type.Boolean({ description: "nodes wait for words of people" })),
+  waiting_for: Some(Type.Array(Text, { description: "the nodes that keep it from going on, and why" })),
+  awaits_approval: Some(Type.Boolean({ description: "whether nodes wait for signed statements of people" })),
   description: Text,
   created_timestamp: Millis,
   updated_timestamp: Millis,
@@ -119,14 +119,14 @@ const TaskApprovals = Answer("TaskApprovals", {
   tasks: Type.Array(
     Answer("TaskToApprove", {
       task_id: Text,
-      document: Type.String({ description: "the task's document; its SHA-256 is what statements name" }),
+      document: Type.String({ description: "the task document; statements name its SHA-256" }),
       state: Text,
       deadline_timestamp: Millis,
       awaited: Type.Array(
         Answer("AwaitedWords", {
           tss_node_id: Text,
-          epoch: Some(Type.String({ description: "what statements name as epoch; absent for none" })),
-          request: Type.Boolean({ description: "the word of whoever asks for it" }),
+          epoch: Some(Type.String({ description: "the epoch that statements must name; absent if they name none" })),
+          request: Type.Boolean({ description: "whether the statement of the person who asks for the task is needed" }),
           groups: Type.Array(Answer("AwaitedGroup", { group: Text, min: Count, approved_by: Type.Array(Text) })),
         }),
       ),
@@ -144,7 +144,7 @@ const TaskApprovals = Answer("TaskApprovals", {
 })
 const Awaiting = Answer("Awaiting", {
   requests: Type.Array(Answer("AwaitingRequest", { sign_request_id: Some(Text), tss_request_id: Some(Text) }), {
-    description: "each has one of the two ids; what waits in it: GET its approvals",
+    description: "each has one of the two ids; GET its approvals shows what is awaited",
   }),
 })
 const ShareSignRequest = Answer("KeyShareSignRequest", {

@@ -74,14 +74,14 @@ export const approvalRoutes = (
   route({
     method: "GET",
     path: `${path}/approvals`,
-    summary: "The tasks of a request as people have to look at them: documents, what is waited for, what was signed",
+    summary: "The tasks of a request for its approvers: documents, awaited statements, signed statements",
     handle: async ({ params }) => answerOf(await api.engine.tasksOf(await find(params))),
   }),
   route({
     method: "POST",
     path: `${path}/approvals`,
     role: "approve",
-    summary: "Hand over what a person signed: that they ask for a task, approve or reject it",
+    summary: "Hand over a person's signed statement, which asks for a task, approves or rejects it",
     body: NewApproval,
     handle: async ({ params, body }) => {
       const request = await find(params)

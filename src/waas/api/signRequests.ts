@@ -43,12 +43,14 @@ const NewSignRequest = closed({
   messages: Type.Array(
     closed({
       bip32_path: Type.String({ maxLength: 256 }),
-      msg_hash: Type.Optional({ ...Hex(MAX_EDDSA_MESSAGE), description: "may be left out where the payload says it" }),
+      msg_hash: Type.Optional({ ...Hex(MAX_EDDSA_MESSAGE), description: "may be absent if the payload determines it" }),
       tweak: Type.Optional(Type.Union([Type.Literal(""), Hex(32)])),
       payload: Type.Optional(
-        Type.Integer({ minimum: 0, maximum: MAX_PAYLOADS - 1, description: "which of payloads it belongs to, from 0" }),
+        Type.Integer({ minimum: 0, maximum: MAX_PAYLOADS - 1, description: "the index of its payload, from 0" }),
       ),
-      input: Type.Optional(Type.Integer({ minimum: 0, maximum: 0xffff_ffff, description: "Bitcoin: which input" })),
+      input: Type.Optional(
+        Type.Integer({ minimum: 0, maximum: 0xffff_ffff, description: "Bitcoin: the index of the input" }),
+      ),
     }),
     { minItems: 1, maxItems: MAX_MESSAGES },
   ),
@@ -261,7 +263,7 @@ function payloadsOf({
   messages,
 }: Pick<NewSignRequest, "payloads" | "messages">): readonly TaskPayload[] {
   for (const [index, { data }] of payloads.entries()) {
-    if (!isBase64(data)) throw new ApiFailure(2006, `body.payloads.${index}.data: not base64 in its one form`)
+    if (!isBase64(data)) throw new ApiFailure(2006, `body.payloads.${index}.data: not base64 in its canonical form`)
     if (!messages.some(({ payload }) => payload === index)) {
       throw new ApiFailure(2006, `body.payloads.${index}: no message belongs to it`)
     }

@@ -87,13 +87,13 @@ const transactionReads = (api: ApiContext): readonly Route[] => [
   route({
     method: "GET",
     path: `${TRANSACTION}/approval_detail`,
-    summary: "Who approved a transaction at WaaS: nobody, for nodes ask risk control themselves",
+    summary: "Who approved a transaction at WaaS: nobody, because nodes ask risk control themselves",
     handle: async ({ params }) => approvals(await transactionIn(api, params)),
   }),
   route({
     method: "GET",
     path: `${TRANSACTIONS}/approval_details`,
-    summary: "The same of several transactions",
+    summary: "Who approved several transactions at WaaS: nobody",
     query: closed({ transaction_ids: list(), cobo_ids: list(), request_ids: list() }),
     handle: async ({ query }) => {
       const ids = query.transaction_ids?.split(",").slice(0, 50) ?? []

@@ -22,7 +22,7 @@ export const vaultRoutes = (api: ApiContext): readonly Route[] => [
   route({
     method: "GET",
     path: "/v2/wallets/mpc/cobo_key_share_holders",
-    summary: "Key share holders of the operator of WaaS: none, for ours holds no share of anybody's key",
+    summary: "Key share holders of the operator of WaaS: none, because it holds no share of any key",
     handle: async () => [],
   }),
   route({
@@ -63,11 +63,11 @@ export const vaultRoutes = (api: ApiContext): readonly Route[] => [
   route({
     method: "PUT",
     path: "/v2/wallets/mpc/vaults/:vault_id",
-    summary: "Rename a vault, or give its signing requests another time to be approved in",
+    summary: "Rename a vault, or change how long its signing requests may take to be approved",
     body: closed({
       name: Type.Optional(Name),
       approval_deadline_seconds: Type.Optional(
-        Type.Integer({ minimum: 0, maximum: 604_800, description: "0: as all others; a day is 86400" }),
+        Type.Integer({ minimum: 0, maximum: 604_800, description: "0: the limit of waas.toml; a day is 86400" }),
       ),
     }),
     handle: async ({ params, body: { name, approval_deadline_seconds: seconds } }) => {

@@ -66,7 +66,7 @@ const endpointRoutes = (api: ApiContext): readonly Route[] => [
   route({
     method: "PUT",
     path: ENDPOINT,
-    summary: "Change what an endpoint is told, or whether it is told anything",
+    summary: "Change the events, status or description of an endpoint",
     body: ChangedEndpoint,
     handle: async ({ params, body }) => {
       requireKnown(body.subscribed_events ?? [])
@@ -90,7 +90,7 @@ const eventRoutes = (api: ApiContext): readonly Route[] => [
   route({
     method: "GET",
     path: "/v2/webhooks/events/definitions",
-    summary: "The event types that there are",
+    summary: "The event types",
     handle: async () => EVENT_TYPES.map(({ type, description }) => ({ event_type: type, description })),
   }),
   route({
@@ -128,7 +128,7 @@ const eventRoutes = (api: ApiContext): readonly Route[] => [
   route({
     method: "POST",
     path: `${EVENTS}/:event_id/retry`,
-    summary: "Send an event again that was given up",
+    summary: "Deliver a failed event once more",
     handle: async ({ params }) => {
       const event = await eventOf(api, params)
       if (event.status !== "Failed")
@@ -141,7 +141,7 @@ const eventRoutes = (api: ApiContext): readonly Route[] => [
   route({
     method: "GET",
     path: "/v2/developers/callback_messages",
-    summary: "Callback messages of WaaS: none, for nodes ask the callback servers themselves",
+    summary: "Callback messages of WaaS: none, because nodes ask the callback servers themselves",
     query: closed({
       callback_message_ids: Type.Optional(Type.String()),
       request_ids: Type.Optional(Type.String()),
@@ -181,7 +181,7 @@ function requireKnown(types: readonly string[]): void {
   if (strange === undefined) return
   throw new ApiFailure(
     2006,
-    `body.subscribed_events: ${JSON.stringify(strange)} is not told here; see /v2/webhooks/events/definitions`,
+    `body.subscribed_events: ${JSON.stringify(strange)} is no event type; see /v2/webhooks/events/definitions`,
   )
 }
 

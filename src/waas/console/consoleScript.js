@@ -139,7 +139,7 @@ function showFlags(overview, vaults) {
       : [
           {
             kind: "waiting",
-            text: `${several(asked, "request")} ${asked === 1 ? "waits" : "wait"} for words of people.`,
+            text: `${several(asked, "request")} ${asked === 1 ? "waits" : "wait"} for approvals by people.`,
           },
         ]
   const flags = [...own, ...stuck, ...people, ...failing].slice(0, 10)

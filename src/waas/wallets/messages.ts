@@ -89,7 +89,7 @@ export function wantedSignature(wanted: MessageDestination, address: WalletAddre
 function base64Of(text: string): Bytes {
   const bytes = Buffer.from(text, "base64")
   if (bytes.toString("base64") !== text)
-    throw new ApiFailure(2006, "body.destination.message: not base64 in its one form")
+    throw new ApiFailure(2006, "body.destination.message: not base64 in its canonical form")
   return Uint8Array.from(bytes)
 }
 

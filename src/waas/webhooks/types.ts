@@ -4,8 +4,11 @@ export const EVENT_TYPES = [
   { type: "wallets.mpc.tss_request.updated", description: "A TSS request has another status, and has not ended." },
   { type: "wallets.mpc.tss_request.failed", description: "A TSS request failed, or was cancelled." },
   { type: "wallets.mpc.tss_request.succeeded", description: "A TSS request succeeded." },
-  { type: "wallets.mpc.approval.awaited", description: "Nodes wait for words of people on a task." },
-  { type: "wallets.mpc.approval.received", description: "Somebody's word on a task came, and goes to its nodes." },
+  { type: "wallets.mpc.approval.awaited", description: "Nodes wait for signed statements of people about a task." },
+  {
+    type: "wallets.mpc.approval.received",
+    description: "A person's signed statement about a task arrived; its nodes get it.",
+  },
   { type: "mpc_vaults.created", description: "A vault was made." },
   { type: "mpc_vaults.updated", description: "A vault was renamed, or has its root keys now." },
   { type: "wallets.created", description: "A wallet was made." },

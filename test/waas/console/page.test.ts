@@ -69,7 +69,7 @@ describe.skipIf(!LONG || chromium === undefined)("in a browser", () => {
     expect(await text("#nodes")).toMatch(/Frankfurt[\s\S]*not ready[\s\S]*E-STA-010[\s\S]*ecdsa is blocked/)
     expect(await text("#requests tbody")).toMatch(/transfer 12000 USDC to 0x52908400098527886E0F7030069857D2E4169EE7/)
     expect(await text("#requests tbody")).toMatch(/waits for people: 2 of treasury \(alice\), at Frankfurt, Zurich/)
-    expect(await text("#flags")).toContain("1 request waits for words of people.")
+    expect(await text("#flags")).toContain("1 request waits for approvals by people.")
     expect(await text("#requests tbody")).toMatch(/Frankfurt refused: E-RSK-025 400 ETH to an address/)
     expect(await text("#vaults")).toMatch(
       /Treasury[\s\S]*ecdsa 2 of 3[\s\S]*Paris: its key is blocked[\s\S]*first epoch/,
