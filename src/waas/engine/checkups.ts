@@ -35,7 +35,7 @@ export async function awaitingCheckups(written: readonly StoreWrite[], store: Wa
   for (const write of written) {
     const reshare = write.put === "checkup" ? await store.task(write.taskId) : undefined
     const frame = reshare && (await checkupsFrame(reshare, store))
-    if (frame !== undefined) for (const nodeId of await store.toldOf(frame.groupId)) nodeIds.add(nodeId)
+    if (frame !== undefined) for (const nodeId of await store.followersOf(frame.groupId)) nodeIds.add(nodeId)
   }
   return [...nodeIds]
 }

@@ -9,7 +9,7 @@ import { checkupsMade } from "./checkups.ts"
 import { endedBy } from "./ports.ts"
 import { cancelled, isFinal, type ProgressStep } from "./progress.ts"
 import { shareSignRequestNow, signRequestNow, tssRequestNow, validGroup, vaultWithKeys } from "./requests.ts"
-import { reshared, told } from "./reshare.ts"
+import { followWrites, reshared } from "./reshare.ts"
 
 /** A step of one task, with the record before it: the same object as `record` if frames are only repeated. */
 export interface Change extends ProgressStep {
@@ -105,7 +105,7 @@ async function keysMade(
   const group = validGroup(before, tasks)
   if (group === undefined) throw new CosignerError("E-CLI-001", { what: "a completed key generation has no group" })
   const vault = (await store.vault(request.vaultId)) ?? missingRecord(request.vaultId)
-  const news = tasks.flatMap((task) => told(task, task.nodeIds))
+  const news = tasks.flatMap((task) => followWrites(task, task.nodeIds))
   if (group.type !== "MainGroup") return [{ put: "group", record: group }, ...news]
   return [{ put: "group", record: group }, { put: "vault", record: vaultWithKeys(vault, group) }, ...news]
 }

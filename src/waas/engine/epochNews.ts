@@ -24,9 +24,9 @@ export class EpochNews {
   async concerned(writes: readonly StoreWrite[], changes: readonly Change[]): Promise<ReadonlySet<string>> {
     const takesPart = (nodeId: string): boolean =>
       changes.some(({ record: { nodeIds, reports } }) => nodeIds.includes(nodeId) && !hasEnded(reports[nodeId]))
-    const told = await Promise.all(groupsWithNews(writes).map((groupId) => this.#store.toldOf(groupId)))
+    const followers = await Promise.all(groupsWithNews(writes).map((groupId) => this.#store.followersOf(groupId)))
     const waiting = await awaitingCheckups(writes, this.#store)
-    return new Set([...told.flat().filter((nodeId) => !takesPart(nodeId)), ...waiting])
+    return new Set([...followers.flat().filter((nodeId) => !takesPart(nodeId)), ...waiting])
   }
 
   /** Everything that the node may not know yet. The node drops what it knows already. */

@@ -32,7 +32,7 @@ import {
 } from "./progress.ts"
 import { isQueued, type Situation } from "./quorum.ts"
 import { isOpen } from "./requests.ts"
-import { toBeTold } from "./reshare.ts"
+import { followWritesAtStart } from "./reshare.ts"
 import { SigningAtWork } from "./signingAtWork.ts"
 import { situationOf } from "./situation.ts"
 import { TasksAtWork } from "./tasksAtWork.ts"
@@ -177,7 +177,7 @@ export class LiveTasks {
       throw new ApiFailure(2026, what, FULL_RETRY_SECONDS)
     }
     const made = tasks.map((record): StoreWrite => ({ put: "task", record, live: true }))
-    const writes = [...beside, request, ...made, ...tasks.flatMap(toBeTold)]
+    const writes = [...beside, request, ...made, ...tasks.flatMap(followWritesAtStart)]
     if (request.put === "signRequest") {
       const { record } = request
       this.#signing.keep(record)

@@ -229,14 +229,14 @@ function attemptEnded(
   { why, blamed }: { readonly why: string; readonly blamed: readonly string[] },
   at: Situation,
 ): ProgressStep {
-  const told = withCause(record, why, blamed)
+  const after = withCause(record, why, blamed)
   // A node that has given its result, though a bad one, takes part in no other attempt.
-  const left = remaining(told).length
-  if (left < (told.threshold ?? told.nodeIds.length) || told.attempt >= Math.min(at.pace.attempts, MAX_ATTEMPTS)) {
-    const error = new CosignerError("E-WAA-024", { attempts: told.attempt, last: why })
-    return ended(told, "failed", endedBy(error))
+  const left = remaining(after).length
+  if (left < (after.threshold ?? after.nodeIds.length) || after.attempt >= Math.min(at.pace.attempts, MAX_ATTEMPTS)) {
+    const error = new CosignerError("E-WAA-024", { attempts: after.attempt, last: why })
+    return ended(after, "failed", endedBy(error))
   }
-  return advanced({ ...told, state: "ready", attemptMs: at.nowMs + pauseMs(told, at) }, at)
+  return advanced({ ...after, state: "ready", attemptMs: at.nowMs + pauseMs(after, at) }, at)
 }
 
 /** The node ended its part of the task without a result: the others go on if they are enough. */

@@ -124,12 +124,12 @@ export async function reshared(
     if (request.type === "Recovery") endOtherMains(groups, target.groupId)
   }
   const changed = [...groups.values()].filter((group) => group !== before.get(group.groupId))
-  const news = completed.flatMap((task) => told(task, concerned(task, source)))
+  const news = completed.flatMap((task) => followWrites(task, concerned(task, source)))
   return [...changed.map((record): StoreWrite => ({ put: "group", record })), ...news]
 }
 
 /** Writes that make these nodes follow the share group of a completed set-up: they are sent its certificates from then on. */
-export function told({ taskId, type, outcome }: WaasTask, nodeIds: readonly string[]): readonly StoreWrite[] {
+export function followWrites({ taskId, type, outcome }: WaasTask, nodeIds: readonly string[]): readonly StoreWrite[] {
   if (outcome?.type !== "group" || (type !== "KeyGen" && type !== "KeyReshare")) return []
   const shareGroupId = outcome.group_id
   return nodeIds.map((nodeId) => ({ put: "succession", nodeId, taskId, type, shareGroupId }))
@@ -139,7 +139,7 @@ export function told({ taskId, type, outcome }: WaasTask, nodeIds: readonly stri
  * The same for the participants of a reshare that begins: if it comes to nothing, they may hold a prepared epoch, and must learn which
  * epoch was certified instead.
  */
-export function toBeTold({ taskId, document, nodeIds }: WaasTask): readonly StoreWrite[] {
+export function followWritesAtStart({ taskId, document, nodeIds }: WaasTask): readonly StoreWrite[] {
   const asked = decodeTask(document)
   if (!("mode" in asked) || asked.mode !== "replace") return []
   const shareGroupId = asked.new_group_id

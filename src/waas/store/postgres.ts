@@ -1,7 +1,7 @@
 /**
- * The store on Postgres, by the runtime's own client. Reads are asked again for a while when the database is away; commits until it
- * is known what became of them, by a number that each has: one that was carried out is not carried out twice, and one that comes
- * late is not carried out at all. A process that was declared dead (replica.ts) commits nothing more.
+ * The store on Postgres, with the client of the runtime. When the database is away, reads are retried for a while, and commits until their
+ * fate is known. Each commit has a number, by which the database carries out none twice, and none that arrives late. A process that was
+ * declared dead (replica.ts) commits nothing more.
  */
 import { SQL, type TransactionSQL } from "bun"
 import { CosignerError } from "../../errors.ts"
@@ -13,23 +13,26 @@ import { migratePostgres } from "./postgresSchema.ts"
 import { clientOptions, type PostgresSettings, shownStore } from "./postgresSettings.ts"
 import type { Filter, SqlDatabase, SqlStatement, SqlValue } from "./sql.ts"
 
-/** Longer than the server lets a statement take. */
+/** How long an answer may take: longer than the server lets a statement run (postgresSettings.ts). */
 const ANSWER_MS = 15_000
-/** How long a read is asked again: whoever waits for it may ask again too. */
+/** How long a read is retried. Its caller may retry, too. */
 const READ_MS = 2_000
-/** A commit may have been carried out though its answer was lost: only what was said of itself ends it. */
+/** For commits: one may have been carried out although its answer was lost, so it is retried until the database says what became of it. */
 const UNTIL_KNOWN = Number.POSITIVE_INFINITY
+/** The pause before the first retry; doubled each time. */
 const PAUSE_MS = 50
 const MOST_PAUSE_MS = 1_000
 
-const EVERYBODYS: Filter = { where: "TRUE", values: [] }
+const ALL_TASKS: Filter = { where: "TRUE", values: [] }
 
 type Work<T> = (sql: SQL) => Promise<T>
 
 interface AskOptions {
-  /** How long it is asked again while the database is away. */
+  /** How long to retry while the database is away. */
   readonly limitMs: number
+  /** How long one try may take; absent: ANSWER_MS. */
   readonly answerMs?: number
+  /** Absent: the connections of all work but the heartbeat. */
   readonly over?: PostgresConnections
 }
 
@@ -44,10 +47,11 @@ export class Postgres implements SqlDatabase {
   readonly #options: Bun.SQL.PostgresOrMySQLOptions
   readonly #closing = new AbortController()
   readonly #connections: PostgresConnections
-  /** Of one connection, for which no other work waits and which is left behind without disturbing any. */
+  /** One connection for the heartbeat alone: no other work delays it, and replacing it disturbs no other work. */
   readonly #heartbeat: PostgresConnections
+  /** Whether the last heartbeat got no answer. */
   #wasSilent = false
-  /** What commits are known by; undefined: this process does not serve the store. */
+  /** The replica in whose name commits are made, and the number of its last one; undefined if this process does not serve the store. */
   #replica: { readonly id: string; numbered: number } | undefined
   #commits: Promise<unknown> = Promise.resolve()
   #away: CosignerError | undefined
@@ -59,13 +63,13 @@ export class Postgres implements SqlDatabase {
     this.#heartbeat = new PostgresConnections({ ...this.#options, max: 1 }, this.#closing.signal)
   }
 
-  /** From now on commits are this replica's, and fail with E-WAA-074 once it is declared dead. */
+  /** Makes commits in the name of this replica from now on: they fail with E-WAA-074 once it was declared dead. */
   commitAs(replicaId: string): void {
     this.#replica = { id: replicaId, numbered: 0 }
   }
 
   ownTasks(): Filter {
-    return this.#replica === undefined ? EVERYBODYS : { where: "replica = ?", values: [this.#replica.id] }
+    return this.#replica === undefined ? ALL_TASKS : { where: "replica = ?", values: [this.#replica.id] }
   }
 
   /** E-WAA-070 while the database does not answer. */
@@ -77,12 +81,12 @@ export class Postgres implements SqlDatabase {
     return this.#asked((client) => client.unsafe<Row[]>(numbered(sql), [...values]), { limitMs: READ_MS })
   }
 
-  /** Shows that this process lives, over a connection of its own; known to have failed after `answerMs`. */
+  /** Runs the statement that shows that this process lives, on a connection of its own. Fails after `answerMs` without an answer. */
   async heartbeat<Row>(sql: string, values: readonly SqlValue[], answerMs: number): Promise<readonly Row[]> {
     const asking = { limitMs: 0, answerMs, over: this.#heartbeat }
     try {
       const rows = await this.#asked((client) => client.unsafe<Row[]>(numbered(sql), [...values]), asking)
-      // Answered on a new connection, and not on the one before: the older ones of other work hang as well.
+      // The heartbeat got no answer on the connection before, and has one on a new one: the connections of other work hang as well.
       if (this.#wasSilent) this.#connections.leave()
       this.#wasSilent = false
       return rows
@@ -92,7 +96,7 @@ export class Postgres implements SqlDatabase {
     }
   }
 
-  /** Once, whatever comes: some of it must not be done twice. */
+  /** Never retried: some of these statements must not run twice. */
   async write(statements: readonly SqlStatement[]): Promise<readonly number[]> {
     return this.#asked(
       (client) =>
@@ -111,7 +115,7 @@ export class Postgres implements SqlDatabase {
     return done
   }
 
-  /** Waits no longer for a database that is away: what hangs fails now. */
+  /** Ends all waiting for a database that is away: whatever hangs fails now. */
   giveUp(): void {
     this.#closing.abort()
   }
@@ -121,7 +125,7 @@ export class Postgres implements SqlDatabase {
     await Promise.all([this.#connections.close(), this.#heartbeat.close()])
   }
 
-  /** Work on one connection of its own. */
+  /** Runs `work` on one connection that nothing else uses meanwhile. Never retried. */
   async reserved<T>(work: (connection: Awaited<ReturnType<SQL["reserve"]>>) => Promise<T>): Promise<T> {
     return this.#asked(
       async (client) => {
@@ -136,12 +140,13 @@ export class Postgres implements SqlDatabase {
     )
   }
 
-  /** A client of its own, for news: they need not be on a disk, and none of them waits for records. */
+  /** A client of its own for news: they wait for no other work, and a NOTIFY need not wait for the disk. */
   newsClient(): SQL {
     const { connection, ...options } = this.#options
     return new SQL({ ...options, max: 1, connection: { ...connection, synchronous_commit: "off" } })
   }
 
+  /** Runs `work` in one transaction. Never retried. */
   async transaction<T>(work: (tx: TransactionSQL) => Promise<T>): Promise<T> {
     return this.#asked((client) => client.begin(work), { limitMs: 0 })
   }
@@ -154,7 +159,7 @@ export class Postgres implements SqlDatabase {
       await this.write(statements)
       return
     }
-    // Of a commit that nobody waits for any more it is not known whether it was carried out: its number is not given again.
+    // A commit that was given up may have been carried out, so its number is never used again.
     const number = ++replica.numbered
     await this.#asked(
       (client) =>
@@ -165,7 +170,7 @@ export class Postgres implements SqlDatabase {
     )
   }
 
-  /** Throws E-WAA-070, E-WAA-071. */
+  /** Runs `work`, again while the database is away. Throws E-WAA-070 (away), -071 (refused), -086; other errors of `work` as they are. */
   async #asked<T>(work: Work<T>, { limitMs, answerMs = ANSWER_MS, over = this.#connections }: AskOptions): Promise<T> {
     const startedAt = performance.now()
     for (let pauseMs = PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MOST_PAUSE_MS)) {
@@ -185,7 +190,7 @@ export class Postgres implements SqlDatabase {
   }
 }
 
-/** Whether this commit is still to be carried out. Throws E-WAA-074 for a replica that was declared dead. */
+/** Whether this commit still has to be carried out; false if it was already. Throws E-WAA-074 for a replica that was declared dead. */
 async function isTurn(tx: TransactionSQL, id: string, number: number, store: string): Promise<boolean> {
   const taken = await tx.unsafe(
     `UPDATE replicas SET committed = $2 WHERE id = $1 AND alive AND committed < $2
@@ -205,7 +210,7 @@ async function isTurn(tx: TransactionSQL, id: string, number: number, store: str
 const all = (tx: TransactionSQL, statements: readonly SqlStatement[]) =>
   Promise.all(statements.map(({ sql, values }) => tx.unsafe(numbered(sql), [...values])))
 
-/** `?` as Postgres numbers it. Of the few statements there are each is rewritten once. */
+/** The statement with $1, $2 in place of each `?`, as Postgres wants it. Remembered: there are few statements, each used often. */
 function numbered(sql: string): string {
   const known = NUMBERED.get(sql)
   if (known !== undefined) return known
@@ -219,8 +224,8 @@ const NUMBERED = new Map<string, string>()
 const MOST_NUMBERED = 1_000
 
 /**
- * Brings the database to this version, and makes it this organisation's if it is nobody's yet. Throws E-WAA-005, E-WAA-070, E-WAA-071,
- * E-WAA-073.
+ * Opens the database, brings its schema to this version, and stores the organisation if it has none yet. Throws E-WAA-005, E-WAA-070,
+ * E-WAA-071, E-WAA-073.
  */
 export async function openPostgres(settings: PostgresSettings, organisation: () => Organisation): Promise<Postgres> {
   const db = new Postgres(settings)

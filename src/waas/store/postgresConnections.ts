@@ -1,6 +1,6 @@
 /**
- * Connections to one Postgres, by the runtime's client. Whoever asks has an answer within a time of its choice; a connection on which
- * nothing comes would stay in the client's pool, so that the whole pool is left behind then and a new one opened.
+ * A pool of connections to one Postgres. Every use has a time limit. A connection that gives no answer in time would stay in the client's
+ * pool, so the whole pool is replaced by a new one then.
  */
 import { SQL } from "bun"
 import { NoAnswer } from "./postgresErrors.ts"
@@ -10,14 +10,14 @@ export class PostgresConnections {
   readonly #closing: AbortSignal
   #sql: SQL
 
-  /** None is opened before something is asked. `closing` ends what hangs. */
+  /** Opens no connection before the first use. `closing` ends uses that hang. */
   constructor(options: Bun.SQL.PostgresOrMySQLOptions, closing: AbortSignal) {
     this.#options = options
     this.#closing = closing
     this.#sql = new SQL(options)
   }
 
-  /** Rejects with NoAnswer after `answerMs`. */
+  /** Runs `work` with the pool. Rejects with NoAnswer after `answerMs`. */
   async within<T>(answerMs: number, work: (sql: SQL) => Promise<T>): Promise<T> {
     const client = this.#sql
     const { promise: late, reject } = Promise.withResolvers<never>()
@@ -39,7 +39,7 @@ export class PostgresConnections {
     }
   }
 
-  /** What is under way on them fails now. */
+  /** Replaces the pool: whatever is under way on it fails now. */
   leave(): void {
     this.#replace(this.#sql)
   }

@@ -1,6 +1,6 @@
 /**
- * News between the processes of one Postgres, by LISTEN and NOTIFY: ids only, and best effort. A connection whose loss nobody reports
- * is found by a word to ourselves; after each new one others hear that they may have missed something.
+ * News between the processes of one Postgres, by LISTEN and NOTIFY: ids only, and best effort. Each process notifies itself every second,
+ * to find out when its connection is dead. After each new connection its own listeners get "rescan", since they may have missed news.
  */
 import type { SQL } from "bun"
 import { errorText } from "../../errors.ts"
@@ -10,19 +10,20 @@ import type { Postgres } from "./postgres.ts"
 import type { StoreNews } from "./shared.ts"
 
 const CHANNEL = "cosigner"
-/** A notification has less than 8 000 bytes. */
+/** Postgres limits a notification to less than 8 000 bytes. */
 const MOST_BYTES = 7_500
-/** Of news that wait: whoever missed more looks at everything. */
+/** How many news may wait to be sent. Beyond that they are replaced by one "rescan". */
 const MOST_WAITING = 10_000
-/** How often we tell ourselves something, and after what silence the connection is left behind. */
+/** How often a process notifies itself. */
 const SELF_MS = 1_000
+/** When it has heard nothing for this long, not even itself, it opens a new connection. */
 const DEAF_MS = 3_000
 
 export type ToldNews = Exclude<StoreNews, { readonly kind: "rescan" }>
 
 interface NewsParts {
   readonly db: Pick<Postgres, "newsClient">
-  /** Of this process: what it told itself is no news. */
+  /** This process's id: it ignores notifications with it. */
   readonly replicaId: string
   readonly hear: (news: StoreNews) => void
   readonly log: Log
@@ -42,6 +43,7 @@ export class PostgresNews implements AsyncDisposable {
     this.#listening = this.#listen()
   }
 
+  /** Queues news for the other processes. */
   tell(news: ToldNews): void {
     if (this.#waiting.size >= MOST_WAITING) {
       this.#waiting.clear()
@@ -59,7 +61,7 @@ export class PostgresNews implements AsyncDisposable {
 
   // ---- inside ------------------------------------------------------------------------------------------------------
 
-  /** What comes while one notification is on its way goes into the next one. */
+  /** Sends what is queued. News that come while a notification is under way share the next one. */
   async #tellAll(): Promise<void> {
     this.#isTelling = true
     while (this.#waiting.size > 0) {
@@ -84,7 +86,7 @@ export class PostgresNews implements AsyncDisposable {
       try {
         if (this.#client === undefined) await this.#open()
         else if (performance.now() > this.#heardAt + DEAF_MS) throw new TypeError("nothing is heard on it")
-        // Not waited for: a connection that hangs must not keep us from finding out.
+        // Not awaited: a connection that hangs would keep this loop from finding out that it does.
         else this.#notify([]).catch((error: unknown) => this.#lost(error))
       } catch (error) {
         this.#lost(error)
@@ -129,7 +131,7 @@ export class PostgresNews implements AsyncDisposable {
   }
 }
 
-/** As many of the lines as so many bytes hold, and at least one; ids are ASCII. */
+/** Takes lines out of the set: as many as fit into `most` bytes (ids are ASCII), and at least one. */
 function takeBytes(lines: Set<string>, most: number): readonly string[] {
   const taken: string[] = []
   let bytes = 0
@@ -142,7 +144,7 @@ function takeBytes(lines: Set<string>, most: number): readonly string[] {
   return taken
 }
 
-/** Undefined for what a later release may tell. */
+/** The news in a line of a notification; undefined for a kind that only a later release knows. */
 function newsOf(line: string): StoreNews | undefined {
   const [kind, requestId] = line.split(" ")
   switch (kind) {

@@ -1,12 +1,11 @@
 /**
- * The tables in Postgres, and how an older database becomes a newer one. They are those of waas.db (schema.ts), and some of their
- * own: the processes that serve the store and what they agree on, and the steps that were taken. One process at a time brings a
- * database forward.
+ * The tables in Postgres, and the migrations from older versions. Besides those of waas.db (schema.ts) there are tables for the processes
+ * that serve the store and what they agree on. One process at a time migrates a database.
  */
 import type { ReservedSQL } from "bun"
 import { CosignerError } from "../../errors.ts"
 
-/** Of the advisory locks of this program's own: "cosi". */
+/** The class of this program's advisory locks: "cosi" in ASCII. Their second numbers: 1 migrating, 2 taking over, 3 entering. */
 export const LOCKS = 0x636f_7369
 
 /** One entry per schema version, never changed once released: a change is a new entry. */
@@ -204,9 +203,9 @@ const MIGRATIONS: readonly string[] = [
   );
   CREATE INDEX replicas_alive ON replicas (id) WHERE alive;
   `,
-  // Any number of replicas. A process of before served alone: it is dead from now on, and gets no other number, since that must say now
-  // whether it is alone. Its row comes first: it holds that while it commits, and the tables after it.
-  // `tasks.replica` is who works on a task: 0 is nobody, and -7 says that it was handed to 7, which has not taken it yet.
+  // Any number of replicas. A process of the release before served alone: it is declared dead here, and cannot enter again, because its
+  // INSERT does not set `alone`. `replicas` is changed before `tasks`, in the order in which a commit of that process locks them.
+  // `tasks.replica` is the replica that works on a task. 0: none. -7: it was handed to replica 7, which has not taken it yet.
   `
   UPDATE replicas SET alive = FALSE WHERE alive;
   ALTER TABLE replicas ADD COLUMN alone BOOLEAN NOT NULL DEFAULT TRUE;
@@ -278,7 +277,7 @@ const SCHEMA_VERSION = MIGRATIONS.length
 
 const MIGRATING = 1
 
-/** Brings the database to this program's version, each step in a transaction of its own. Throws E-WAA-005 for a newer one. */
+/** Migrates the database to version `to`, each step in a transaction of its own. Throws E-WAA-005 if it is newer than this program. */
 export async function migratePostgres(connection: ReservedSQL, name: string, to = SCHEMA_VERSION): Promise<void> {
   await connection.unsafe("SELECT pg_advisory_lock($1, $2)", [LOCKS, MIGRATING])
   try {

@@ -1,4 +1,4 @@
-/** Where a Postgres is and what proves both ends, as waas.toml has it; read to what the runtime's client takes. */
+/** The settings of a Postgres connection in waas.toml: address, password, certificates; and the client options that are made of them. */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { certificatesIn } from "../../crypto/pem.ts"
@@ -11,13 +11,13 @@ export interface PostgresSettings {
   readonly port: number
   readonly user: string
   readonly database: string
-  /** As the URL has it; undefined: from a file, or none. */
+  /** From the URL; undefined: from a file or credential, or none. */
   readonly password: string | undefined
   readonly passwordFile: string | undefined
   /** Folder of the server's Unix socket, instead of host and port. */
   readonly socketFolder: string | undefined
   readonly tls: PostgresTls | undefined
-  /** At one time. */
+  /** The most connections at one time. */
   readonly connections: number
 }
 
@@ -26,8 +26,9 @@ interface PostgresTls {
   readonly client: { readonly certFile: string; readonly keyFile: string } | undefined
 }
 
-/** The systemd credential that has the password, a file in $CREDENTIALS_DIRECTORY. */
+/** The systemd credential with the password, a file in $CREDENTIALS_DIRECTORY. */
 const CREDENTIAL = "waas-store-password"
+/** The most bytes of a password file, and of a key file. */
 const MOST_PASSWORD = 4096
 const MOST_KEY = 65_536
 
@@ -60,7 +61,7 @@ function decoded(text: string): string | undefined {
   }
 }
 
-/** For logs and errors: without a password. */
+/** The address for logs and errors, without the password. */
 export function shownStore({ hostname, port, user, database, socketFolder }: PostgresSettings): string {
   const host = socketFolder ?? `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`
   return `postgres://${user}@${host}/${database}`
@@ -69,7 +70,7 @@ export function shownStore({ hostname, port, user, database, socketFolder }: Pos
 /** The options of the runtime's client. Throws E-WAA-073 for files that cannot be used. */
 export function clientOptions(settings: PostgresSettings): Bun.SQL.PostgresOrMySQLOptions {
   const { hostname, port, user, database, socketFolder, tls, connections } = settings
-  // Read once now, so that a start says at once what is wrong, and again for each connection: it may be replaced meanwhile.
+  // Read here only to report a bad file at the start. It is read again for each connection, because the password may be replaced.
   passwordOf(settings)
   return {
     adapter: "postgres",
@@ -79,7 +80,7 @@ export function clientOptions(settings: PostgresSettings): Bun.SQL.PostgresOrMyS
     database,
     password: () => passwordOf(settings),
     ...(socketFolder === undefined ? {} : { path: join(socketFolder, `.s.PGSQL.${port}`) }),
-    // Anything but an object with this flag encrypts for whoever answers.
+    // Without rejectUnauthorized the client would encrypt, and accept any server's certificate.
     tls: tls === undefined ? "disable" : { rejectUnauthorized: true, ...tlsFiles(tls) },
     max: connections,
     connectionTimeout: CONNECT_SECONDS,
@@ -90,8 +91,9 @@ export function clientOptions(settings: PostgresSettings): Bun.SQL.PostgresOrMyS
 const CONNECT_SECONDS = 5
 
 /**
- * Nothing waits for ever in the server either, and a commit is on its disk before it is acknowledged. Whoever stands still in the middle
- * of a commit keeps others from taking its work over: not for longer than the lease (replica.ts).
+ * Settings of each session in the server, times in ms. A commit is on the server's disk before it is acknowledged, and nothing waits for
+ * ever. A process that stands still within a transaction keeps others from taking over its work, so its transaction ends sooner than its
+ * lease (replica.ts).
  */
 const SESSION = {
   application_name: "cosigner-waas",
@@ -116,7 +118,7 @@ function tlsFiles({ caFile, client }: PostgresTls) {
   }
 }
 
-/** The file's certificates, and nothing else of it. */
+/** The certificates in the PEM file, and nothing else that is in it. */
 function certificates(key: string, file: string): string {
   try {
     const all = readable(readFileSync(file, "utf8"))

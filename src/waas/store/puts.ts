@@ -1,4 +1,4 @@
-/** What a change of the store is in statements: of each record its row, and of a group its holders too. */
+/** The statements that carry out a StoreWrite: one for the record's row, and for a group one for each holder. */
 import type { Holder, SignRequest } from "./model.ts"
 import { upsert } from "./rows.ts"
 import type { SqlStatement } from "./sql.ts"
@@ -50,7 +50,7 @@ export function statementsOf(write: StoreWrite): readonly SqlStatement[] {
   }
 }
 
-/** Rows that are no records of their own. */
+/** Rows whose key is not the id of a record. */
 function beside(write: Extract<StoreWrite, { readonly put: "fencingToken" | "succession" | "checkup" }>): SqlStatement {
   switch (write.put) {
     case "fencingToken":

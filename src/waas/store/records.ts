@@ -1,4 +1,4 @@
-/** The store over any database that sql.ts describes: what is read and how, the same for SQLite and Postgres. */
+/** WaasStore over a SqlDatabase (sql.ts): its queries, which are the same for SQLite and Postgres. */
 import { copy } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
 import type { WaasToken } from "../../wire/waasToken.ts"
@@ -32,7 +32,7 @@ export function storeOver(db: SqlDatabase): WaasStore {
       throw new CosignerError("E-WAA-006", { file: db.name, problem: "its organisation is missing" })
     },
     ...tokenOver(db),
-    commit: async (writes) => db.commit(writes.flatMap(statementsOf), writes.every(isOfNoHaste) ? "later" : "now"),
+    commit: async (writes) => db.commit(writes.flatMap(statementsOf), writes.every(mayBeLost) ? "later" : "now"),
 
     vault: (id) => one<Vault>("SELECT body FROM vaults WHERE id = ?", id),
     vaults: (filter, query) =>
@@ -66,7 +66,7 @@ export function storeOver(db: SqlDatabase): WaasStore {
     async spendNonce(digest, nowMs, windowMs) {
       const old: SqlStatement = { sql: "DELETE FROM nonces WHERE seen_ms < ?", values: [nowMs - windowMs] }
       const sql = "INSERT INTO nonces (digest, seen_ms) VALUES (?, ?) ON CONFLICT DO NOTHING"
-      // Should a power cut lose it, it has lost what the call did as well: that was written later.
+      // Not synced: a power cut that loses the nonce has lost every later write too, so what the call did is lost with it.
       const [, added] = await db.writeBefore([old, { sql, values: [digest, nowMs] }])
       return added === 1
     },
@@ -92,8 +92,8 @@ async function newestRequests(db: SqlDatabase, most: number): Promise<readonly R
   return found.flat().sort((one, other) => one.createdMs - other.createdMs)
 }
 
-/** A commit of these alone may reach the disk with the next one. */
-const isOfNoHaste = (write: StoreWrite): boolean => write.put === "task" && write.isRetired === true
+/** Whether a power cut may undo the write. A commit of such writes alone reaches the disk with the next commit. */
+const mayBeLost = (write: StoreWrite): boolean => write.put === "task" && write.isRetired === true
 
 async function nodeIdsBy(db: SqlDatabase, sql: string, ...values: SqlValue[]): Promise<readonly string[]> {
   const rows = await db.all<{ readonly node_id: string }>(sql, values)
@@ -121,7 +121,7 @@ function tokenOver(db: SqlDatabase): Pick<WaasStore, "waasToken" | "raiseWaasTok
 
 type TaskReads = Pick<
   WaasStore,
-  "fencingToken" | "fencingTokens" | "task" | "liveTasks" | "awaitingTasks" | "successions" | "toldOf" | "checkups"
+  "fencingToken" | "fencingTokens" | "task" | "liveTasks" | "awaitingTasks" | "successions" | "followersOf" | "checkups"
 >
 
 function tasksOver(db: SqlDatabase): TaskReads {
@@ -133,8 +133,8 @@ function tasksOver(db: SqlDatabase): TaskReads {
       return new Map(rows.map((row) => [row.node_id, decode<NodeFencingToken>(row.body)]))
     },
     task: async (id) => (await tasksWhere(db, "id = ?", id))[0],
-    // The number stands in the text: only so does SQLite use the index of live tasks alone.
     liveTasks() {
+      // `live = 1` as text, not as a value: otherwise SQLite does not use the partial index of live tasks.
       const own = db.ownTasks()
       return tasksWhere(db, `live = 1 AND ${own.where}`, ...own.values)
     },
@@ -148,7 +148,7 @@ function tasksOver(db: SqlDatabase): TaskReads {
         (SELECT 1 FROM successions WHERE share_group_id = own.share_group_id AND is_reshare = 1)`
       return tasksWhere(db, `id IN (SELECT task_id FROM successions WHERE share_group_id IN (${groups}))`, nodeId)
     },
-    toldOf: (shareGroupId) =>
+    followersOf: (shareGroupId) =>
       nodeIdsBy(db, "SELECT DISTINCT node_id FROM successions WHERE share_group_id = ?", shareGroupId),
     checkups: (taskId) => checkupsOf(db, taskId),
   }

@@ -1,67 +1,68 @@
 /**
- * One process among those that serve a shared store. It is alive as long as the store hears it; its number in the store is its fencing
- * number: once another process has declared it dead, none of its commits is carried out any more, however late it learns of that.
+ * A replica: one of the processes that serve a shared store. It lives as long as its heartbeats reach the store. Its id is its fencing
+ * number: once another replica has declared it dead, none of its commits is carried out any more, however late it learns of that.
  */
 import { CosignerError, errorText, isCode } from "../../errors.ts"
 import type { Log } from "../../log.ts"
 import { sleep } from "../../sleep.ts"
 import type { Postgres } from "./postgres.ts"
 
-/** How often the store hears a replica, and after what silence others take its work over. By the database's clock alone. */
+/** How often a replica sends a heartbeat. */
 const BEAT_MS = 1_000
+/** After this long without a heartbeat, by the database's clock, others declare a replica dead and take over its work. */
 export const LEASE_MS = 5_000
-/** A beat without an answer, and the pauses before and after it, leave a second of the lease to the next one, on a new connection. */
+/** How long a heartbeat waits for its answer. If none comes, a second of the lease is left for the next one, on a new connection. */
 const ANSWER_MS = 2_000
 /**
- * After that much silence a process lets its nodes go. Not with the lease: they are linked to every process, those that take its work over
- * command them, and in an overload or an outage of the database they would all have to prove themselves again.
+ * After this long unheard a replica disconnects its nodes. Not as soon as its lease is over: nodes are linked to every replica, so others
+ * reach them anyway, and in an outage or overload of the database all nodes would have to connect and authenticate again.
  */
 const LET_GO_MS = 30_000
-/** Beats that follow one another no later than this are without a gap. */
+/** Heartbeats no further apart than this are without a gap. */
 const STEADY_MS = 2_500
 
 export interface Replica extends AsyncDisposable {
   readonly id: string
-  /** Resolves with E-WAA-074 when others have taken over. */
+  /** Resolves with E-WAA-074 when this replica finds that it was declared dead. */
   readonly lost: Promise<CosignerError>
-  /** The numbers of those that live, this one among them, the lowest first; as the last look found them. */
+  /** The ids of all living replicas, as they were last read; the lowest first. */
   living(): readonly string[]
-  /** Whether the store has heard this process within the lease: others may have taken over otherwise. */
+  /** Whether a heartbeat succeeded within the lease. If not, others may have taken over. */
   isHeard(): boolean
-  /** After each look at who lives; not while the last one's work goes on. Rejections are logged. */
+  /** Runs `work` each time that the living replicas were read, and never twice at once. Rejections are logged. */
   onLook(work: (found: ReplicaLook) => Promise<void>): void
-  /** Not alive from now on: nothing that it commits is carried out any more. Its last commits are there. */
+  /** Ends the replica once its commits so far are known: it is dead then, and none of its later commits is carried out. */
   resign(): Promise<void>
 }
 
 interface ReplicaLook {
-  /** Whom this process has declared dead just now. */
+  /** The replicas that this one has just declared dead. */
   readonly died: readonly string[]
 }
 
 export interface ReplicaOptions {
-  /** For people: which process it is. */
+  /** Tells people which process it is. */
   readonly name: string
   readonly log: Log
-  /** The store has not heard this process for so long that it is of no use to nodes. */
+  /** Called when no heartbeat has succeeded for LET_GO_MS: this process should disconnect its nodes. */
   readonly onUnheard: () => void
-  /** Monotonic, ms. */
+  /** A monotonic clock, ms; absent: performance.now. */
   readonly clock?: () => number
 }
 
-/** The lowest first: it leads. */
+/** The lowest id comes first: that replica is the leader. */
 export const LIVING = "SELECT id FROM replicas WHERE alive ORDER BY id"
 
-/** A process that serves the store, or did. */
+/** A process that serves the store, or has served it. */
 export interface ReplicaSeen {
   readonly id: string
   readonly name: string
   readonly isAlive: boolean
-  /** By the database's clock. */
+  /** Its last heartbeat, by the database's clock. */
   readonly seenMs: number
 }
 
-/** The newest of them first, for people. */
+/** The replicas that the store knows, the newest first; for people. */
 export async function replicasSeen(db: Pick<Postgres, "all">, most: number): Promise<readonly ReplicaSeen[]> {
   const sql = `SELECT id, name, alive, floor(extract(epoch FROM seen) * 1000)::text AS seen_ms
     FROM replicas ORDER BY id DESC LIMIT ?`
@@ -76,8 +77,8 @@ export async function replicasSeen(db: Pick<Postgres, "all">, most: number): Pro
 }
 
 /**
- * Whoever was silent for the lease, but for one whose commit is on its way: its row is locked, and the next look finds it. The server
- * ends a transaction that stands still before the lease is over (postgresSettings.ts).
+ * Declares replicas dead that were silent for the lease. Skips one whose commit is under way, which locks its row: the next look finds it.
+ * The server ends a transaction that stands still before the lease is over (postgresSettings.ts).
  */
 const DECLARE_DEAD = `UPDATE replicas SET alive = FALSE WHERE id IN (
     SELECT id FROM replicas WHERE alive AND id <> ? AND seen < clock_timestamp() - make_interval(secs => ?)
@@ -86,7 +87,7 @@ const DECLARE_DEAD = `UPDATE replicas SET alive = FALSE WHERE id IN (
 
 type ReplicaStore = Pick<Postgres, "name" | "heartbeat" | "all" | "commit">
 
-/** A process that has its number in the store (entering.ts). */
+/** The replica that this process is, once it has its id (entering.ts). */
 export class LivingReplica implements Replica {
   readonly id: string
   readonly lost: Promise<CosignerError>
@@ -101,7 +102,7 @@ export class LivingReplica implements Replica {
   #living: readonly string[]
   readonly #clock: () => number
   #heardAt: number
-  /** Since when the store has heard this process without a gap. */
+  /** Since when heartbeats have come without a gap. */
   #steadySince: number
   #isUnheard = false
 
@@ -120,7 +121,7 @@ export class LivingReplica implements Replica {
     const { promise, resolve } = Promise.withResolvers<CosignerError>()
     this.lost = promise
     this.#lose = resolve
-    // By a timer of its own: a beat that hangs tells nothing.
+    // A timer of its own: a heartbeat that hangs cannot notice that it does.
     this.#watching = setInterval(() => this.#watch(), BEAT_MS)
     this.#beats = this.#beat()
   }
@@ -142,7 +143,7 @@ export class LivingReplica implements Replica {
     this.#stopping.abort()
     clearInterval(this.#watching)
     await Promise.all([this.#beats, this.#looking])
-    // After the commits before it, and by its number: it is asked until it is known. Whoever was declared dead has nothing to give up.
+    // As a commit it comes after all commits before it, and is retried until its fate is known. E-WAA-074 means that it is dead already.
     const sql = "UPDATE replicas SET alive = FALSE WHERE id = ?"
     await this.#db.commit([{ sql, values: [this.id] }]).catch((error: unknown) => {
       if (!isCode(error, "E-WAA-074"))
@@ -176,7 +177,7 @@ export class LivingReplica implements Replica {
         }
         if (askedAt > this.#heardAt + STEADY_MS) this.#steadySince = askedAt
         this.#heardAt = askedAt
-        // By itself: what it waits for must not delay the next beat.
+        // Not awaited: its queries must not delay the next heartbeat.
         this.#looking ??= this.#look().finally(() => {
           this.#looking = undefined
         })
@@ -198,8 +199,8 @@ export class LivingReplica implements Replica {
   }
 
   /**
-   * Not before this process has been heard for a lease without a gap: after an outage of the database everybody was silent, and whoever
-   * comes back first would declare all others dead.
+   * Declares silent replicas dead, but only after heartbeats of this one without a gap for a whole lease: after an outage of the database
+   * all replicas were silent, and the first one to return would declare all others dead.
    */
   async #declareDead(): Promise<readonly string[]> {
     if (this.#clock() < this.#steadySince + LEASE_MS) return []

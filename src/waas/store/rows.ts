@@ -1,15 +1,15 @@
-/** Rows of the store: a record as JSON beside the columns that it is searched and ordered by. */
+/** Rows of the store: each holds a record as JSON, and columns by which records are searched and ordered. */
 import { hasSums, sumOf } from "./integrity.ts"
 import type { Filter, SqlDatabase, SqlStatement, SqlValue } from "./sql.ts"
 import type { PageQuery, Slice } from "./store.ts"
 
 interface StoredRow {
-  /** A text where the database has numbers that are larger than ours. */
+  /** Text from Postgres, whose BIGINT exceeds a number's range. */
   readonly seq: number | string
   readonly body: string
 }
 
-// The database is this program's own, of a schema version that was checked: what was written is what is read.
+/** The JSON as a `T`, unchecked: the database is this program's own, and its schema version was checked. */
 export const decode = <T>(body: string): T => JSON.parse(body) as T
 
 export async function rowOf<T>(db: SqlDatabase, sql: string, ...values: SqlValue[]): Promise<T | undefined> {
@@ -21,7 +21,7 @@ export async function rowsOf<T>(db: SqlDatabase, sql: string, ...values: SqlValu
   return rows.map((row) => decode<T>(row.body))
 }
 
-/** A record with a known id replaces the earlier one. */
+/** Inserts the record's row, or replaces the row with its id. */
 export function upsert(
   table: string,
   id: string,
@@ -45,17 +45,18 @@ const blobsOf = (columns: Readonly<Record<string, SqlValue>>) => {
   return document instanceof Uint8Array && signature instanceof Uint8Array ? { document, signature } : {}
 }
 
-/** Conditions joined by AND, without those whose value is undefined. */
+/** The conditions joined by AND, without those whose value is undefined. */
 export function all(...conditions: readonly (readonly [sql: string, value: string | undefined])[]): Filter {
   const given = conditions.flatMap(([sql, value]) => (value === undefined ? [] : [{ sql, value }]))
   return { where: given.map(({ sql }) => sql).join(" AND ") || "TRUE", values: given.map(({ value }) => value) }
 }
 
-/** A page costs the same however long its list is: of a longer one it tells that it has so many (formats.md 7.3). */
+/** `total` counts no further than this, so that a page of a long list costs no more than one of a short list (formats.md 7.3). */
 export const MOST_COUNTED = 10_000
 
 type Rows = (extra: string, order: "ASC" | "DESC", limit: number, ...values: number[]) => Promise<readonly StoredRow[]>
 
+/** One page of the rows that `filter` selects, newest first, and whether there are pages before and after it. */
 export async function pageOf<T>(db: SqlDatabase, table: string, filter: Filter, query: PageQuery): Promise<Slice<T>> {
   const rows: Rows = (extra, order, limit, ...values) =>
     db.all<StoredRow>(`SELECT seq, body FROM ${table} WHERE ${filter.where} ${extra} ORDER BY seq ${order} LIMIT ?`, [

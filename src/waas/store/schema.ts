@@ -1,6 +1,6 @@
 /**
- * The tables of waas.db, and how an older file becomes a newer one. Each record is one row: the columns that are searched
- * or ordered by, and the record itself as JSON. `seq` is the order of creation, which pages walk through.
+ * The tables of waas.db, and the migrations from older versions. Each record is one row: the columns by which it is searched or ordered,
+ * and the record itself as JSON. `seq` is the order of creation, by which lists are paged.
  */
 import type { Database } from "bun:sqlite"
 import { CosignerError } from "../../errors.ts"
@@ -107,7 +107,7 @@ const MIGRATIONS: readonly string[] = [
     UNIQUE (task_id, node_id)
   ) STRICT;
   `,
-  // What a node is told of is a share group: once it was reshared, of all its set-ups, the key generation among them.
+  // Nodes follow share groups, no longer single reshares: once a group was reshared, they need its key generation too.
   `
   ALTER TABLE successions ADD COLUMN share_group_id TEXT NOT NULL DEFAULT '';
   ALTER TABLE successions ADD COLUMN is_reshare INTEGER NOT NULL DEFAULT 1;
@@ -119,7 +119,7 @@ const MIGRATIONS: readonly string[] = [
     WHERE json_extract(tasks.body, '$.type') = 'KeyGen' AND json_extract(tasks.body, '$.state') = 'completed';
   CREATE INDEX successions_by_group ON successions (share_group_id, is_reshare);
   `,
-  // The fencing token of a node: its field is named as everywhere. A text of a caller cannot hold this: its quotes are escaped.
+  // Renames a node's fencing token and its field `lineage`. No text of a caller can contain `"lineage":`: JSON escapes its quotes.
   `
   ALTER TABLE standings RENAME TO fencing_tokens;
   UPDATE fencing_tokens SET body = replace(body, '"lineage":', '"incarnation":');
@@ -201,7 +201,7 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX transactions_by_wallet ON transactions (wallet_id);
   CREATE INDEX transactions_by_vault ON transactions (vault_id);
   `,
-  // Keys of before could do everything, from everywhere.
+  // API keys of earlier releases could do everything, from any address.
   `
   ALTER TABLE api_keys ADD COLUMN role TEXT NOT NULL DEFAULT 'admin' CHECK (role IN ('read', 'operate', 'admin'));
   ALTER TABLE api_keys ADD COLUMN addresses TEXT NOT NULL DEFAULT '[]';
@@ -212,7 +212,7 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX transactions_by_nonce ON transactions (wallet_id, chain_id, address, nonce);
   CREATE INDEX transactions_on_their_way ON transactions (seq) WHERE status IN ('Broadcasting', 'Confirming');
   `,
-  // Lists of vaults do not walk through those of the other type; ended requests are found by their end, to be forgotten.
+  // Indexes: lists of vaults by type, and ended requests by when they ended, for retention.
   `
   CREATE INDEX vaults_by_type ON vaults (type);
   CREATE INDEX vaults_by_project ON vaults (type, project_id);
@@ -221,7 +221,7 @@ const MIGRATIONS: readonly string[] = [
     WHERE json_extract(body, '$.status') IN ('Completed', 'Declined', 'Failed', 'Canceled');
   CREATE INDEX sign_requests_ended ON sign_requests (ended_ms) WHERE ended_ms IS NOT NULL;
   `,
-  // Sums of records (integrity.ts); none for those that are there.
+  // Checksums of records (integrity.ts); records that exist already have none.
   `
   ALTER TABLE vaults ADD COLUMN sum TEXT NOT NULL DEFAULT '';
   ALTER TABLE holder_groups ADD COLUMN sum TEXT NOT NULL DEFAULT '';
@@ -240,7 +240,7 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;
   INSERT INTO waas_token (only, incarnation, mark, mark_id) VALUES (1, 1, 0, zeroblob(16));
   `,
-  // Keys that hand over words of people: a check of a column is changed by making its table again.
+  // The role "approve". SQLite cannot change a column's CHECK, so the table is made again.
   `
   CREATE TABLE api_keys_2 (
     public_key TEXT PRIMARY KEY,
@@ -259,7 +259,7 @@ const MIGRATIONS: readonly string[] = [
 
 const SCHEMA_VERSION = MIGRATIONS.length
 
-/** Brings the file to this program's version, each step in a transaction of its own. Throws E-WAA-005 on a newer file. */
+/** Migrates the file to this program's version, each step in a transaction of its own. Throws E-WAA-005 if the file is newer. */
 export function migrate(db: Database, file: string): void {
   db.run("CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY) STRICT")
   const found = db.query<{ version: number | null }, []>("SELECT max(version) AS version FROM migrations").get()

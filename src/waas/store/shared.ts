@@ -1,13 +1,13 @@
 /**
- * What the processes that serve one store agree on: who works on which request, what they ask of each other, who speaks for all. The
- * words of it; sharedPostgres.ts carries it out between processes, alone.ts for the one process of a file.
+ * What the processes (replicas) that serve one store agree on: which of them works on which request, what they leave for each other, and
+ * which one leads. Types only: sharedPostgres.ts implements them for several processes, alone.ts for one.
  */
 import type { NodeFencingToken, WaasTask } from "./model.ts"
 
-/** What a replica was asked about a request that another one works on. */
+/** An order of a caller for a request, left by a replica that does not work on it for the one that does. */
 export type Errand =
   | { readonly kind: "cancel" }
-  /** A person's word, as WaasTask.approvals has it. */
+  /** An approver's signed statement, in the form of WaasTask.approvals. */
   | { readonly kind: "approval"; readonly word: string }
 
 export interface KeptErrand {
@@ -16,7 +16,7 @@ export interface KeptErrand {
   readonly errand: Errand
 }
 
-/** Ids only: whoever hears it looks into the store. */
+/** What replicas tell each other. It holds ids only: listeners read the rest from the store. */
 export type StoreNews =
   /** A request has ended. */
   | { readonly kind: "ended"; readonly requestId: string }
@@ -28,51 +28,51 @@ export type StoreNews =
   | { readonly kind: "nodes" }
   /** Webhook events were written. */
   | { readonly kind: "webhooks" }
-  /** News may have been missed. */
+  /** News may have been lost: listeners must look for everything. */
   | { readonly kind: "rescan" }
 
-/** Where a task that this process has not at work belongs; "none": it is not open any more. */
+/** Which process works on a task; "none": none does, because the task is not live any more. */
 export type TaskOwner = "own" | "other" | "none"
 
 /**
- * In it a request is called by `WaasTask.request.id`. All open tasks of a request have one owner, and a commit that changes one of
- * another's fails as a whole with E-WAA-086.
+ * A `requestId` here is a `WaasTask.request.id`. All live tasks of a request have one owner, the process that works on them. A commit that
+ * changes a live task of another owner fails as a whole with E-WAA-086.
  */
 export interface SharedStore {
   readonly replicaId: string
-  /** Whether this process does what one does for all. Around a takeover two may think so; one of them commits nothing. */
+  /** Whether this process does the work that one does for all. Around a takeover two may believe so, but only one of them can commit. */
   isLeader(): boolean
-  /** How many processes serve the store, as far as this one heard last; at least 1. */
+  /** How many processes serve the store, as far as this one knows; at least 1. */
   living(): number
   /**
-   * Runs `work` while no other process runs work of that name, nor this one any other of it. Throws E-WAA-088 where that took too
-   * long, before `work` has begun.
+   * Runs `work` while no other work under this name runs, in this process or another. Throws E-WAA-088 if its turn did not come in time;
+   * `work` has not begun then.
    */
   exclusively<T>(name: string, work: () => Promise<T>): Promise<T>
   /**
-   * Requests that nobody works on, and those that were handed to this process, are its own from now on, at most so many: all their open
-   * tasks. Those of a process that is dead are nobody's.
+   * Makes this process the owner of requests that no living process works on, and of those that were handed to it; at most `most`. Returns
+   * all their live tasks.
    */
   takeOver(most: number): Promise<readonly WaasTask[]>
   ownerOf(taskId: string): Promise<TaskOwner>
-  /** Keeps it for the owner of the request, durably. False if the request is not open any more. Throws E-WAA-090 for too many. */
+  /** Stores the errand for the owner of the request. False if no task of the request is live. Throws E-WAA-090 if too many wait for it. */
   leaveErrand(requestId: string, errand: Errand): Promise<boolean>
-  /** Those for requests of this process, in the order in which they came. One may come again after its end. */
+  /** The errands for requests of this process, in the order in which they came. An errand may come again after `errandDone`. */
   errands(): Promise<readonly KeptErrand[]>
   errandDone(id: string): Promise<void>
-  /** What this process tells comes to its own listeners too, at once. */
+  /** Calls the listener with news of other processes and, at once, with those that this process tells. */
   subscribe(listener: (news: StoreNews) => void): Disposable
-  /** After the commit that it tells of. Best effort: it may be lost. */
+  /** Tells all processes; to be called after the commit that it is about. Best effort: the news may be lost. */
   tell(news: Exclude<StoreNews, { readonly kind: "rescan" }>): void
   /**
-   * Compares the node's fencing token with the latest that any process saw, and keeps it, durably. "behind": it is older. "twin":
-   * another start of that node is connected to another process.
+   * Compares the node's fencing token with the newest that any process has seen. "newest": the token is stored. "behind": it is older
+   * than that. "twin": another start of the node is connected to another living process.
    */
   admit(nodeId: string, token: NodeFencingToken): Promise<"newest" | "behind" | "twin">
-  /** A connection that was admitted has ended. Once for each. */
+  /** A connection that was admitted has ended. To be called once for each. */
   left(nodeId: string, bootId: string): Promise<void>
-  /** A request of this process is that of another to which the node is connected. False if there is none, or it is not ours. */
+  /** Hands a request of this process to another one to which the node is connected. False if there is none, or the request is not ours. */
   handOver(requestId: string, nodeId: string): Promise<boolean>
-  /** This process gives its work up: others take it over at once, and nothing that it commits from now on is carried out. */
+  /** Gives up all work of this process: others take it over at once, and none of its later commits is carried out. */
   resign(): Promise<void>
 }

@@ -1,4 +1,4 @@
-/** What the processes of one Postgres agree on (shared.ts): who works on what, errands, claims, connections of nodes, news. */
+/** SharedStore for several processes on one Postgres: owners of tasks, errands, claims, connections of nodes, and news. */
 import { CosignerError, errorText } from "../../errors.ts"
 import type { Log } from "../../log.ts"
 import { Claims } from "./claims.ts"
@@ -11,15 +11,15 @@ import type { Replica } from "./replica.ts"
 import { decode } from "./rows.ts"
 import type { Errand, KeptErrand, SharedStore, StoreNews, TaskOwner } from "./shared.ts"
 
-/** Of one request: every person of a large quorum, and a cancel. */
+/** The most errands for one request: room for every approver of a large quorum, and a cancel. */
 const MOST_ERRANDS = 200
-/** That are read at one time. */
+/** The most errands that are read at one time. */
 const MOST_READ = 500
 
-/** Who works on the request of an errand; null once it has ended. A value of its own, so that it is looked up and never joined. */
+/** The owner of an errand's request; null if none of its tasks is live. A scalar subquery, so that Postgres uses the index on requests. */
 const OWNER = "(SELECT replica FROM tasks WHERE live = 1 AND tasks.request = errands.request LIMIT 1)"
 
-/** Of requests that have ended, and of processes that are dead: it counts for nothing already. */
+/** Deletes rows that have no effect any more: errands of requests that ended, claims and connections of dead processes. */
 const LEFT_BEHIND = [
   `DELETE FROM errands WHERE ${OWNER} IS NULL`,
   ...["claims", "node_links"].map(
@@ -27,7 +27,7 @@ const LEFT_BEHIND = [
   ),
 ]
 
-/** To the living process to which the node is connected; -7 says that 7 has not taken it yet. */
+/** Hands a request to a living process to which the node is connected. Owner -7: handed to 7, which has not taken it yet. */
 const HAND_OVER = `WITH heir AS MATERIALIZED (
     SELECT replica FROM node_links JOIN replicas ON replicas.id = replica AND alive
     WHERE node_id = ? AND replica <> ? ORDER BY random() LIMIT 1)
@@ -48,7 +48,7 @@ export class SharedPostgres implements SharedStore, AsyncDisposable {
   readonly #news: PostgresNews
   readonly #claims: Claims
   readonly #links: NodeLinks
-  /** An answer was lost that told which tasks are ours: all of them are given again. */
+  /** Whether an answer was lost that told which tasks this process owns: takeOver then returns all of them. */
   #isUnsure = false
 
   constructor({ db, replica, log }: SharedParts) {
@@ -83,8 +83,8 @@ export class SharedPostgres implements SharedStore, AsyncDisposable {
       if (rows.length > 0) return rows.map(taskOf)
     }
     const sql = "SELECT body, document, signature FROM cosigner_take_over($1, $2) ORDER BY seq"
-    // Not asked again by itself: of what was taken already it would say nothing. And one statement, whose lock no process that stands
-    // still can keep.
+    // Never retried: a second try would not return the tasks that the first one took. It is one statement, so that a process that stands
+    // still cannot hold its lock.
     const rows = await this.#surely(() =>
       this.#db.reserved((connection) => connection.unsafe<TaskRow[]>(sql, [this.replicaId, most])),
     )
@@ -175,13 +175,13 @@ export class SharedPostgres implements SharedStore, AsyncDisposable {
       try {
         listener(news)
       } catch (error) {
-        // The runtime would end the process for it.
-        this.#log.error("what listens to news of the shared store threw", { code: "E-CLI-001", what: errorText(error) })
+        // Thrown from a socket's callback, it would end the process.
+        this.#log.error("a listener to news of the shared store threw", { code: "E-CLI-001", what: errorText(error) })
       }
     }
   }
 
-  /** What no news may have told: it is there to be found. */
+  /** Looks in the store for work whose news may have been lost, and tidies up. */
   async #look(died: readonly string[]): Promise<void> {
     const [found] = await this.#db.all<{ readonly orphans: boolean; readonly errands: boolean }>(
       `SELECT EXISTS (SELECT 1 FROM cosigner_free_owners(?)) AS orphans, EXISTS (SELECT 1 FROM errands WHERE ${OWNER} = ?) AS errands`,
@@ -196,6 +196,7 @@ export class SharedPostgres implements SharedStore, AsyncDisposable {
     await this.#db.write(LEFT_BEHIND.map((sql) => ({ sql, values: [] })))
   }
 
+  /** Runs work that changes which tasks this process owns. If it fails, that is unknown. */
   async #surely<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work()

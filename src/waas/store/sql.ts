@@ -1,6 +1,6 @@
 /**
- * What the store asks of a database: statements that SQLite and Postgres both understand, with `?` for each value, and the few
- * expressions that they spell in two ways. sqlite.ts and postgres.ts carry them out.
+ * What the store needs of a database. Statements are in the SQL that SQLite and Postgres have in common, with `?` for each value; the few
+ * expressions that differ are in JsonWords. sqlite.ts and postgres.ts implement it.
  */
 
 export type SqlValue = string | number | null | Uint8Array
@@ -16,28 +16,32 @@ export interface Filter {
   readonly values: readonly SqlValue[]
 }
 
-/** Expressions over a column that holds a record as JSON. */
+/** SQL expressions over a column that holds a record as JSON. */
 interface JsonWords {
   /** True where the record has the field. */
   has(column: string, field: string): string
   /** The field's text; null where it has none. */
   text(column: string, field: string): string
-  /** A table of the texts in the record's list, with the one column `value`. */
+  /** A table, for FROM, of the texts in the list that is the field's value; its one column is `value`. */
   texts(column: string, field: string, alias: string): string
 }
 
 export interface SqlDatabase {
-  /** How errors call it: a file, or an address without a password. */
+  /** The database's name in errors: a file, or an address without a password. */
   readonly name: string
   readonly json: JsonWords
-  /** Over `tasks`: those that are this process's to work on. */
+  /** The condition over `tasks` that selects those that this process works on. */
   ownTasks(): Filter
+  /** Reads rows. */
   all<Row>(sql: string, values: readonly SqlValue[]): Promise<readonly Row[]>
-  /** Records: all or nothing, and durable when it resolves; "later": at the latest with the next commit. */
+  /**
+   * Runs the statements in one transaction in the name of the process that serves the store. Durable when it resolves; with "later",
+   * at the latest when the next commit does.
+   */
   commit(statements: readonly SqlStatement[], durable: "now" | "later"): Promise<void>
-  /** The same for what may be written beside whoever serves the store: how many rows each of them changed. */
+  /** One transaction too, which any process may make. Returns how many rows each statement changed. */
   write(statements: readonly SqlStatement[]): Promise<readonly number[]>
-  /** The same for what guards effects: durable before anything that is written after it, and perhaps not sooner. */
+  /** The same, but durable only when the next write after it is. */
   writeBefore(statements: readonly SqlStatement[]): Promise<readonly number[]>
   close(): Promise<void>
 }

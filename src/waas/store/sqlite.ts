@@ -1,6 +1,6 @@
 /**
- * The store on bun:sqlite: one file in WAL mode, every commit on disk before it is acknowledged unless it says that it may be later. Other processes (the
- * `waas key` commands) may write to the same file meanwhile; only one may serve it, which files.ts sees to.
+ * The store on bun:sqlite: one file in WAL mode. A commit is on the disk before it resolves, unless it says "later". Other processes (the
+ * `waas key` commands) may write to the file meanwhile, but only one may serve it, which files.ts ensures.
  */
 import { Database, type SQLQueryBindings } from "bun:sqlite"
 import { chmodSync } from "node:fs"
@@ -15,7 +15,7 @@ import type { WaasStore } from "./store.ts"
 /** How long a statement waits for another process's write. */
 const BUSY_MS = 5_000
 
-/** Creates the file (mode 600) for this organisation; one that is there keeps its own. Throws E-WAA-005, E-WAA-006. */
+/** Opens the file, or creates it (mode 600). An existing file keeps its own organisation. Throws E-WAA-005, E-WAA-006. */
 export function createSqliteStore(file: string, organisation: Organisation): WaasStore {
   return guarded(file, () => {
     const db = connect(file, true)
@@ -25,11 +25,11 @@ export function createSqliteStore(file: string, organisation: Organisation): Waa
   })
 }
 
-/** Opens a file that is there and brings it to this version. Throws E-WAA-005, E-WAA-006. */
+/** Opens an existing file and migrates it to this version. Throws E-WAA-005, E-WAA-006. */
 export const openSqliteStore = (file: string): WaasStore =>
   guarded(file, () => storeOver(sqliteDatabase(connect(file, false), file)))
 
-/** The same for whoever is going to serve it: its records are what was written. Throws E-WAA-015 besides. */
+/** The same for the process that is going to serve the file: checks its records, too (integrity.ts). Also throws E-WAA-015. */
 export function openCheckedStore(file: string): WaasStore {
   return guarded(file, () => {
     const db = connect(file, false)
@@ -64,7 +64,7 @@ function sqliteDatabase(db: Database, file: string): SqlDatabase {
       statements.map(({ sql, values }) => db.query<unknown, SQLQueryBindings[]>(sql).run(...values).changes)
     return guarded(file, () => db.transaction(work).immediate())
   }
-  /** In the log and not synced. The log is a sequence: this is on the disk at the latest with what comes after it. */
+  /** Writes to the WAL without syncing it. The WAL is a sequence, so this is on the disk at the latest with the next synced write. */
   const writeUnsynced = (statements: readonly SqlStatement[]) => {
     db.run("PRAGMA synchronous = NORMAL")
     try {
@@ -95,7 +95,7 @@ function sqliteDatabase(db: Database, file: string): SqlDatabase {
   }
 }
 
-/** SQLite's own failures as E-WAA-006; everything else passes. */
+/** Runs `work`. An error of SQLite becomes E-WAA-006; any other error stays as it is. */
 export function guarded<T>(file: string, work: () => T): T {
   try {
     return work()

@@ -1,6 +1,6 @@
 /**
- * The store of WaaS as the rest of it sees it: records in, records out, and one atomic, durable commit. Asynchronous so
- * that a networked database can stand behind it; the SQLite one is sqlite.ts.
+ * The store of WaaS as the rest of WaaS sees it: it reads records, and writes them in atomic, durable commits. records.ts implements it,
+ * over SQLite (sqlite.ts) or Postgres (postgres.ts).
  */
 import type { Bytes } from "../../bytes.ts"
 import type { WaasToken } from "../../wire/waasToken.ts"
@@ -31,7 +31,7 @@ import type {
   WebhookLog,
 } from "./webhookModel.ts"
 
-/** A position in a list: the row's number, or the far end. */
+/** A position in a list: a row's `seq`, or the oldest end. */
 type PagePosition = number | "infinity"
 
 export interface PageQuery {
@@ -42,11 +42,14 @@ export interface PageQuery {
   readonly before: PagePosition | undefined
 }
 
-/** Newest first. `before` and `after` are undefined where there is nothing in that direction. */
+/** One page of a list, newest first. */
 export interface Slice<T> {
   readonly items: readonly T[]
+  /** For the page of newer rows; undefined if there are none. */
   readonly before: number | undefined
+  /** For the page of older rows; undefined if there are none. */
   readonly after: number | undefined
+  /** How many rows the list has, counted up to MOST_COUNTED (rows.ts). */
   readonly total: number
 }
 
@@ -64,11 +67,11 @@ export type StoreWrite =
   | { readonly put: "shareSignRequest"; readonly record: ShareSignRequest }
   | { readonly put: "fencingToken"; readonly nodeId: string; readonly record: NodeFencingToken }
   /**
-   * `live`: the engine still has something to do for it, and gets it back from `liveTasks` after a restart. `isRetired`: a power cut may
-   * take this write back, for it says no more than that nothing is left to do, which the engine finds out once more.
+   * `live`: the engine still has something to do for the task, and gets it from `liveTasks` after a restart. `isRetired`: a power cut may
+   * undo this write, because it says only that nothing is left to do, which the engine would find out again.
    */
   | { readonly put: "task"; readonly record: WaasTask; readonly live: boolean; readonly isRetired?: true }
-  /** That node is to be told of every completed set-up of that share group, since that one concerns it. The task is there already. */
+  /** The node follows the share group: it is sent the certificate of every completed set-up of it. The task must be stored already. */
   | {
       readonly put: "succession"
       readonly nodeId: string
@@ -76,7 +79,7 @@ export type StoreWrite =
       readonly type: "KeyGen" | "KeyReshare"
       readonly shareGroupId: string
     }
-  /** A check-up under the epoch that this completed reshare made; the first of a node stays. */
+  /** A check-up under the epoch that the task, a completed reshare, made. The first one of a node is kept. */
   | { readonly put: "checkup"; readonly taskId: string; readonly record: VerifiedCheckup }
   | WebhookWrite
   | WalletWrite
@@ -92,7 +95,7 @@ export type WalletWrite =
   | { readonly put: "address"; readonly record: WalletAddress }
   | { readonly put: "transaction"; readonly record: WalletTransaction }
 
-/** What transactions are asked for by; each list matches any of its values. */
+/** Which transactions to list: those that match every given field. A list matches any of its values. */
 export interface TransactionFilter {
   readonly requestId?: string
   readonly vaultId?: string
@@ -110,7 +113,7 @@ export interface WalletStore {
   project(projectId: string): Promise<Project | undefined>
   projects(page: PageQuery): Promise<Slice<Project>>
   wallet(walletId: string): Promise<Wallet | undefined>
-  /** Without those that were deleted. */
+  /** Wallets that were not deleted. */
   wallets(
     filter: { readonly vaultId?: string; readonly projectId?: string; readonly vaultType?: VaultType },
     page: PageQuery,
@@ -124,27 +127,28 @@ export interface WalletStore {
     page: PageQuery,
   ): Promise<Slice<WalletAddress>>
   /**
-   * The first of `count` indices below `prefix` that no address of the vault ever had: durable when it resolves, and never
-   * given out again, whatever becomes of them.
+   * Takes `count` consecutive address indices below the path `prefix`, which no address of the vault ever had. Returns the first. Durable
+   * when it resolves: the indices are never given out again, whether or not addresses are made of them.
    */
   takeAddressIndices(vaultId: string, prefix: string, count: number): Promise<number>
   transaction(transactionId: string): Promise<WalletTransaction | undefined>
+  /** The transaction that came under the caller's request_id. */
   transactionOf(requestId: string): Promise<WalletTransaction | undefined>
   transactions(filter: TransactionFilter, page: PageQuery): Promise<Slice<WalletTransaction>>
-  /** Those that are Broadcasting or Confirming, oldest first, at most `limit`; made later than `after`, if it is given. */
+  /** Transactions that are Broadcasting or Confirming, oldest first, at most `limit`; only those made after the transaction `after`. */
   transactionsOnTheirWay(limit: number, after?: string): Promise<readonly WalletTransaction[]>
-  /** The lowest nonce, `least` or above, that no transaction of the address holds. One that failed before a block had it holds none. */
+  /** The lowest nonce, `least` or above, that no transaction of the address holds. One that failed outside a block holds none. */
   freeNonce(sender: Pick<WalletAddress, "walletId" | "chainId" | "address">, least: number): Promise<number>
 }
 
-/** Whom WaaS tells what happens, and what it still has to tell. */
+/** Webhook endpoints, the events for them, and attempts to deliver those. */
 export interface WebhookStore {
   webhookEndpoint(endpointId: string): Promise<WebhookEndpoint | undefined>
   webhookEndpoints(
     filter: { readonly status?: WebhookEndpointStatus; readonly type?: string },
     page: PageQuery,
   ): Promise<Slice<WebhookEndpoint>>
-  /** All that are active. */
+  /** All endpoints that are active. */
   activeWebhookEndpoints(): Promise<readonly WebhookEndpoint[]>
   webhookEvent(eventId: string): Promise<WebhookEvent | undefined>
   webhookEvents(
@@ -152,13 +156,13 @@ export interface WebhookStore {
     page: PageQuery,
   ): Promise<Slice<WebhookEvent>>
   webhookLogs(filter: { readonly eventId: string }, page: PageQuery): Promise<Slice<WebhookLog>>
-  /** What the endpoint is to be sent now, at most `limit`: of each object the oldest event under way, once it is due. */
+  /** The events to send to the endpoint now, at most `limit`: of each object only the oldest undelivered event, if it is due. */
   dueWebhookEvents(endpointId: string, nowMs: number, limit: number): Promise<readonly WebhookEvent[]>
-  /** Forgets events that were made before `beforeMs`, with their logs. */
+  /** Deletes events that were made before `beforeMs`, with their logs. */
   forgetWebhookEvents(beforeMs: number): Promise<void>
 }
 
-/** That a request is there. */
+/** A request in the list of the newest ones. */
 export interface RequestSeen {
   readonly kind: WaasTask["request"]["kind"]
   readonly id: string
@@ -168,21 +172,24 @@ export interface RequestSeen {
 export interface WaasStore extends WebhookStore, WalletStore {
   organisation(): Promise<Organisation>
 
-  /** How far this database has come: one token for all that serve it (formats.md 14.1). */
+  /** The token of this database, which tells how far it has come; one for all processes that serve it (formats.md 14.1). */
   waasToken(): Promise<WaasToken>
-  /** The next mark, in that incarnation if it is given and higher; on disk when the promise resolves. Returns the new token. */
+  /** Raises the mark by one, and the incarnation to a given one that is higher. Durable when it resolves. Returns the new token. */
   raiseWaasToken(next: { readonly markId: Bytes; readonly incarnation?: number }): Promise<WaasToken>
 
-  /** All of it or nothing, on disk when the promise resolves. Rejects with E-WAA-006. */
+  /**
+   * Writes all records or none; durable when it resolves. Rejects with E-WAA-006 (SQLite), or with E-WAA-070, E-WAA-071, E-WAA-074 or
+   * E-WAA-086 (Postgres).
+   */
   commit(writes: readonly StoreWrite[]): Promise<void>
 
   vault(vaultId: string): Promise<Vault | undefined>
   vaults(filter: { readonly type: VaultType; readonly projectId?: string }, page: PageQuery): Promise<Slice<Vault>>
   group(groupId: string): Promise<HolderGroup | undefined>
   groups(filter: { readonly vaultId: string; readonly type?: GroupType }, page: PageQuery): Promise<Slice<HolderGroup>>
-  /** The vault's group of that type and status that was made last. */
+  /** The newest group of the vault with that type and, if given, status. */
   groupOf(vaultId: string, type: GroupType, status?: HolderGroup["status"]): Promise<HolderGroup | undefined>
-  /** One row per node: its newest group. */
+  /** One row per node, with the newest of its groups that match. */
   holders(
     filter: { readonly vaultId: string; readonly groupIds?: readonly string[]; readonly nodeId?: string },
     page: PageQuery,
@@ -195,42 +202,44 @@ export interface WaasStore extends WebhookStore, WalletStore {
     page: PageQuery,
   ): Promise<Slice<TssRequest>>
   signRequest(signRequestId: string): Promise<SignRequest | undefined>
+  /** The signing request that came under the caller's request_id. */
   signRequestOf(requestId: string): Promise<SignRequest | undefined>
   signRequests(filter: { readonly vaultId: string }, page: PageQuery): Promise<Slice<SignRequest>>
-  /** Of all vaults, from old to new; at most so many of each kind. */
+  /** The newest requests of all vaults, at most `most` of each kind, sorted from old to new. */
   newestRequests(most: number): Promise<readonly RequestSeen[]>
   shareSignRequest(shareSignRequestId: string): Promise<ShareSignRequest | undefined>
   shareSignRequests(filter: { readonly vaultId: string }, page: PageQuery): Promise<Slice<ShareSignRequest>>
   fencingToken(nodeId: string): Promise<NodeFencingToken | undefined>
-  /** Of every node that ever connected, by node id. */
+  /** The tokens of all nodes that ever connected, by node id. */
   fencingTokens(): Promise<ReadonlyMap<string, NodeFencingToken>>
   task(taskId: string): Promise<WaasTask | undefined>
-  /** Those of this process (shared.ts), the oldest first. */
+  /** The live tasks that this process works on (shared.ts), the oldest first. */
   liveTasks(): Promise<readonly WaasTask[]>
-  /** Live tasks of every process with which nodes wait for people, of that vault or of set-ups of any; the newest, at most so many. */
+  /** Live tasks of all processes for which nodes wait for approvers: those of the vault, and set-ups of any vault. The newest `most`. */
   awaitingTasks(vaultId: string, most: number): Promise<readonly WaasTask[]>
-  /** Set-ups, completed or not, of the reshared groups that this node is to be told of, in the order they were made. */
+  /** All set-ups, completed or not, of the reshared share groups that the node follows, in the order in which they were made. */
   successions(nodeId: string): Promise<readonly WaasTask[]>
-  /** The nodes that are to be told of the set-ups of that share group. */
-  toldOf(shareGroupId: string): Promise<readonly string[]>
-  /** One per node, in the order they came. */
+  /** The nodes that follow the share group. */
+  followersOf(shareGroupId: string): Promise<readonly string[]>
+  /** The check-ups of the epoch that the task made: one per node, in the order in which they came. */
   checkups(taskId: string): Promise<readonly VerifiedCheckup[]>
 
   apiKey(publicKey: string): Promise<ApiKey | undefined>
   apiKeys(): Promise<readonly ApiKey[]>
   /** False if the key is known, revoked or not. */
   addApiKey(key: ApiKey): Promise<boolean>
-  /** False if the key is unknown; a second revocation keeps the first moment. */
+  /** False if the key is unknown. A second revocation keeps the time of the first. */
   revokeApiKey(publicKey: string, nowMs: number): Promise<boolean>
 
   /**
-   * Remembers a used nonce durably; false if it is remembered already. What is older than `windowMs` is forgotten.
+   * Remembers the digest of a used nonce; false if it is remembered already. Durable before any later write is. Forgets digests that are
+   * older than `windowMs`.
    */
   spendNonce(digest: string, nowMs: number, windowMs: number): Promise<boolean>
 
   /**
-   * Forgets signing requests that ended before that moment, with their tasks: the oldest, at most so many. Resolves with how many
-   * they were. Their request_id counts as new from then on.
+   * Deletes signing requests that ended before `beforeMs`, with their tasks: the oldest, at most `most`. Returns how many. A request_id of
+   * theirs counts as new from then on.
    */
   forgetEnded(beforeMs: number, most: number): Promise<number>
 

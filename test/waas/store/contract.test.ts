@@ -106,7 +106,7 @@ test("check-ups: the first of a node under a reshare stays, after reopening too"
   await rig.crash()
   expect(await rig.store.checkups(taskId)).toEqual(records)
   expect(await rig.store.checkups("another")).toEqual([])
-  expect(await rig.store.toldOf("another")).toEqual([])
+  expect(await rig.store.followersOf("another")).toEqual([])
   // Only of a task that is there.
   const stray = rig.store.commit([{ put: "checkup", taskId: "another", record: checkup("a", 1) }])
   await expect(stray).rejects.toMatchObject({ code: REFUSED })

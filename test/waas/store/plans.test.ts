@@ -107,7 +107,7 @@ test("no read walks through a table", async () => {
     for (const read of [store.vault, store.group, store.tssRequest, store.signRequest, store.signRequestOf])
       await read("i")
     for (const read of [store.shareSignRequest, store.fencingToken, store.task, store.apiKey]) await read("i")
-    for (const read of [store.successions, store.toldOf, store.checkups]) await read("i")
+    for (const read of [store.successions, store.followersOf, store.checkups]) await read("i")
     await store.liveTasks()
     await store.forgetEnded(1, 10)
   })

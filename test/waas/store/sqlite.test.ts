@@ -34,7 +34,9 @@ test("what a node was told of before share groups were on record: all set-ups of
   const keyGen = must(await rig.store.task(must(request).taskIds[0] ?? ""))
   // A group that was never reshared has no news.
   expect(await rig.store.successions(first)).toEqual([])
-  expect([...(await rig.store.toldOf(shareGroupId))].sort()).toEqual(group.holders.map(({ nodeId }) => nodeId).sort())
+  expect([...(await rig.store.followersOf(shareGroupId))].sort()).toEqual(
+    group.holders.map(({ nodeId }) => nodeId).sort(),
+  )
   const reshare = { ...keyGen, taskId: "a-reshare", type: "KeyReshare" as const }
   await rig.store.commit([
     { put: "task", record: reshare, live: false },
@@ -74,7 +76,7 @@ test("what a node was told of before share groups were on record: all set-ups of
   expect(await ids("stranger")).toEqual([])
   // and the field of its fencing token that had another name
   expect(await rig.store.fencingToken("left")).toEqual({ incarnation: 7, boot: 1, bootId: "aa", generation: 9 })
-  expect([...(await rig.store.toldOf(shareGroupId))].sort()).toEqual(
+  expect([...(await rig.store.followersOf(shareGroupId))].sort()).toEqual(
     [...group.holders.map(({ nodeId }) => nodeId), "left"].sort(),
   )
   expect(second).not.toBe("")
