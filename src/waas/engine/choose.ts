@@ -65,7 +65,7 @@ export function chooseSigners(group: HolderGroup, { online, versions, least = 1 
   const offline = (choice: typeof ranked): number => choice.filter(({ rank }) => rank >= 2).length
   const [first, ...others] = choices
   if (first !== undefined) {
-    const best = others.reduce((least, choice) => (offline(choice) < offline(least) ? choice : least), first)
+    const best = others.reduce((best, choice) => (offline(choice) < offline(best) ? choice : best), first)
     return best.map(({ nodeId }) => nodeId)
   }
   const members = ranked.map(({ nodeId }) => nodeId)

@@ -93,8 +93,7 @@ export interface SignWish {
  * A request's first task has the request's own id, further ones the same with -2, -3 appended. So a search for that one id finds the
  * request in API answers, events, callback requests and the logs of WaaS and nodes.
  */
-const taskIdsOf = (requestId: string, count: number): readonly string[] =>
-  Array.from({ length: count }, (_, index) => (index === 0 ? requestId : `${requestId}-${index + 1}`))
+const taskIdOf = (requestId: string, index: number): string => (index === 0 ? requestId : `${requestId}-${index + 1}`)
 
 /** A key generation or reshare: one task per curve, for all nodes of the target group and, in a reshare, the dealers. Throws 2006. */
 export async function makeTssRequest(
@@ -104,6 +103,10 @@ export async function makeTssRequest(
   const { vault, group, from } = wish
   const nowMs = by.now()
   const tssRequestId = newTssRequestId(nowMs)
+  const parts =
+    from === undefined
+      ? wish.curves.map((curve) => keyGenPart(curve, group))
+      : from.shareGroups.map((shareGroup) => resharePart(group, from, shareGroup))
   const request: TssRequest = {
     tssRequestId,
     vaultId: vault.vaultId,
@@ -112,7 +115,7 @@ export async function makeTssRequest(
     targetGroupId: group.groupId,
     status: "PendingKeyHolderConfirmation",
     description: wish.description,
-    taskIds: taskIdsOf(tssRequestId, (from?.shareGroups ?? wish.curves).length),
+    taskIds: parts.map((_, index) => taskIdOf(tssRequestId, index)),
     code: "",
     reason: "",
     createdMs: nowMs,
@@ -125,54 +128,55 @@ export async function makeTssRequest(
     target_key_share_holder_group: keyShareHolderGroup(group, by.online),
     tss_request: tssRequest(request),
   }
-  const common = {
-    version: 1 as const,
-    biz_task_id: request.tssRequestId,
-    created_ms: nowMs,
-    deadline_ms: wish.deadlineMs,
-    extra_info: extraInfo,
-  }
-  const making = request.taskIds.map(async (taskId, index): Promise<WaasTask> => {
-    const shareGroup = from?.shareGroups[index]
-    if (from !== undefined && shareGroup !== undefined) {
-      const task = reshareTask({ ...common, task_id: taskId }, group, from, shareGroup)
-      const nodeIds = [...new Set([...task.used_node_ids, ...task.new_node_ids])]
-      return taskRecord(task, { kind: "tss", id: request.tssRequestId }, nodeIds, by)
+  const making = parts.map(({ part, nodeIds }, index): Promise<WaasTask> => {
+    const task = {
+      version: 1 as const,
+      task_id: taskIdOf(tssRequestId, index),
+      biz_task_id: tssRequestId,
+      created_ms: nowMs,
+      deadline_ms: wish.deadlineMs,
+      extra_info: extraInfo,
+      ...part,
     }
-    const task: KeyGenTask = {
-      ...common,
-      task_id: taskId,
-      type: "KeyGen",
-      group_id: newShareGroupId(),
-      curve: curveNameOf(wish.curves[index] ?? "ED25519"),
-      threshold: group.threshold,
-      node_ids: group.holders.map((holder) => holder.nodeId),
-    }
-    return taskRecord(task, { kind: "tss", id: request.tssRequestId }, task.node_ids, by)
+    return taskRecord(task, { kind: "tss", id: tssRequestId }, nodeIds, by)
   })
   return { request, tasks: await Promise.all(making) }
 }
 
+/** The part of a set-up task that depends on its key, and the nodes that take part. */
+interface TssPart<T> {
+  readonly part: Omit<T, "version" | "task_id" | "biz_task_id" | "created_ms" | "deadline_ms" | "extra_info">
+  readonly nodeIds: readonly string[]
+}
+
+function keyGenPart(curve: CurveType, { threshold, holders }: HolderGroup): TssPart<KeyGenTask> {
+  const nodeIds = holders.map(({ nodeId }) => nodeId)
+  const key = { group_id: newShareGroupId(), curve: curveNameOf(curve), threshold }
+  return { part: { type: "KeyGen", ...key, node_ids: nodeIds }, nodeIds }
+}
+
 /** A request of type KeyReshare replaces the epoch of the key's group; one of the other types makes another group of the same key. */
-function reshareTask(
-  common: Pick<KeyReshareTask, "version" | "task_id" | "biz_task_id" | "created_ms" | "deadline_ms" | "extra_info">,
+function resharePart(
   target: HolderGroup,
   from: ReshareFrom,
   { shareGroupId, rootPubkey, curve }: HolderGroup["shareGroups"][number],
-): KeyReshareTask {
+): TssPart<KeyReshareTask> {
   const replaces = from.type === "KeyReshare"
+  const newNodeIds = target.holders.map(({ nodeId }) => nodeId)
   return {
-    ...common,
-    type: "KeyReshare",
-    mode: replaces ? "replace" : "extend",
-    old_group_id: shareGroupId,
-    new_group_id: replaces ? shareGroupId : newShareGroupId(),
-    root_pub_key: rootPubkey,
-    curve: curveNameOf(curve),
-    old_threshold: from.group.threshold,
-    used_node_ids: from.dealers,
-    new_threshold: target.threshold,
-    new_node_ids: target.holders.map(({ nodeId }) => nodeId),
+    part: {
+      type: "KeyReshare",
+      mode: replaces ? "replace" : "extend",
+      old_group_id: shareGroupId,
+      new_group_id: replaces ? shareGroupId : newShareGroupId(),
+      root_pub_key: rootPubkey,
+      curve: curveNameOf(curve),
+      old_threshold: from.group.threshold,
+      used_node_ids: from.dealers,
+      new_threshold: target.threshold,
+      new_node_ids: newNodeIds,
+    },
+    nodeIds: [...new Set([...from.dealers, ...newNodeIds])],
   }
 }
 
@@ -199,7 +203,7 @@ export async function makeSignRequest(
     messages: wish.messages,
     status: "Initializing",
     description: wish.description,
-    taskIds: taskIdsOf(signRequestId, batches.length),
+    taskIds: batches.map((_, index) => taskIdOf(signRequestId, index)),
     code: "",
     reason: "",
     createdMs: nowMs,
@@ -216,7 +220,7 @@ export async function makeSignRequest(
     const task: KeySignTask = {
       version: hasChoice ? 3 : payloads.length === 0 ? 1 : 2,
       ...(payloads.length > 0 && { payloads }),
-      task_id: request.taskIds[index] ?? newUuid(),
+      task_id: taskIdOf(signRequestId, index),
       biz_task_id: request.signRequestId,
       created_ms: nowMs,
       deadline_ms: wish.deadlineMs,
