@@ -3,7 +3,7 @@
  * right form and names a task of its own. It knows no approver: each node decides for itself whether a word counts.
  */
 import { isDeepStrictEqual } from "node:util"
-import { encodeSignedStatement, type SignedStatement } from "../../approvals/approver.ts"
+import { decodeSignedStatement, encodeSignedStatement, type SignedStatement } from "../../approvals/approver.ts"
 import { type ApprovalStatement, isUnfit, readStatement } from "../../approvals/statement.ts"
 import { type Bytes, copy } from "../../bytes.ts"
 import type { Awaits } from "../../wire/frames.ts"
@@ -22,6 +22,15 @@ const MOST = 128
 const MOST_BYTES = 1024 * 1024
 
 const bytesOf = (word: string): Bytes => copy(Buffer.from(word, "base64"))
+
+/** The signed statement as a task keeps it (WaasTask.approvals). */
+export const wordOf = (signed: SignedStatement): string => Buffer.from(encodeSignedStatement(signed)).toString("base64")
+
+/** The signed statement of a word; undefined for a text that `wordOf` has not made. */
+export function signedIn(word: string): SignedStatement | undefined {
+  const signed = decodeSignedStatement(bytesOf(word))
+  return isUnfit(signed) ? undefined : signed
+}
 
 /** The words of a task in the form that nodes read. */
 export const wordsOf = ({ approvals = [] }: Pick<WaasTask, "approvals">): readonly Bytes[] => approvals.map(bytesOf)
@@ -75,7 +84,7 @@ export function taskOfWord(
 /** Keeps the word and sends it to every node that has the task. The same word again changes nothing. Throws 2006, 60005. */
 export function approvalAdded(record: WaasTask, signed: SignedStatement, versions: VersionsOf): ProgressStep {
   const { statement } = taskOfWord(signed, [record])
-  const word = Buffer.from(encodeSignedStatement(signed)).toString("base64")
+  const word = wordOf(signed)
   const { approvals = [] } = record
   if (approvals.includes(word)) return { record, send: [] }
   const alike = approvals.filter((known) => {
@@ -95,10 +104,8 @@ export function approvalAdded(record: WaasTask, signed: SignedStatement, version
 }
 
 function statementIn(word: string): Pick<ApprovalStatement, "approver" | "decision"> {
-  // u32 length and statement come first (approvals/approver.ts).
-  const bytes = bytesOf(word)
-  const length = new DataView(bytes.buffer).getUint32(0)
-  const statement = readStatement(bytes.subarray(4, 4 + length))
-  if (isUnfit(statement)) throw new TypeError("a word was kept that is none")
+  const signed = signedIn(word)
+  const statement = signed && readStatement(signed.statement)
+  if (statement === undefined || isUnfit(statement)) throw new TypeError("a word was kept that is none")
   return statement
 }

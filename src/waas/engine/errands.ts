@@ -3,15 +3,13 @@
  * request can carry out an order. Another one leaves it in the store as an errand and waits for the effect, so that its caller gets the
  * answer that the working replica would give. An errand that is carried out twice changes nothing the second time.
  */
-import { decodeSignedStatement, encodeSignedStatement, type SignedStatement } from "../../approvals/approver.ts"
-import { isUnfit } from "../../approvals/statement.ts"
-import { copy } from "../../bytes.ts"
+import type { SignedStatement } from "../../approvals/approver.ts"
 import { CosignerError } from "../../errors.ts"
 import { ApiFailure, notFound } from "../failure.ts"
 import type { WaasTask } from "../store/model.ts"
 import type { KeptErrand, SharedStore } from "../store/shared.ts"
 import type { WaasStore } from "../store/store.ts"
-import { approvalAdded, taskOfWord } from "./approvals.ts"
+import { approvalAdded, signedIn, taskOfWord, wordOf } from "./approvals.ts"
 import { type AnyRequest, missingRecord, requestOf } from "./consequences.ts"
 import type { RequestEndings } from "./endings.ts"
 import type { LiveTasks } from "./liveTasks.ts"
@@ -117,7 +115,7 @@ export class Errands {
     if (request === undefined || !isOpen(request.status)) return true
     if (!live.worksOn(request)) return false
     try {
-      const signed = errand.kind === "approval" ? wordIn(errand.word) : undefined
+      const signed = errand.kind === "approval" ? signedIn(errand.word) : undefined
       if (errand.kind === "cancel") await this.#cancel(request)
       else if (signed !== undefined) await this.#keepWord(request, signed)
     } catch (error) {
@@ -141,7 +139,7 @@ export class Errands {
 
   async #wordElsewhere({ taskId, request }: WaasTask, signed: SignedStatement): Promise<void> {
     const { shared, store } = this.#parts
-    const word = Buffer.from(encodeSignedStatement(signed)).toString("base64")
+    const word = wordOf(signed)
     const isKept = ({ approvals = [] }: WaasTask): boolean => approvals.includes(word)
     await shared.leaveErrand(request.id, { kind: "approval", word })
     const task = await this.#until(request.id, async () => {
@@ -169,9 +167,3 @@ const CANCELLED = "E-WAA-021"
 
 const hasEnded = ({ status }: AnyRequest, id: string): ApiFailure =>
   new ApiFailure(60005, `the request ${id} has ended: ${status}`)
-
-/** Undefined for bytes that are no signed statement, which no replica leaves. */
-function wordIn(word: string): SignedStatement | undefined {
-  const signed = decodeSignedStatement(copy(Buffer.from(word, "base64")))
-  return isUnfit(signed) ? undefined : signed
-}
