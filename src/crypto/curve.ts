@@ -4,7 +4,7 @@
  *
  * Sums of public values can be computed by WebAssembly instead (wasmPoints.ts), three times as fast, in threads that were given memory for
  * it. That is used only where a second implementation verifies the result, or where it verifies the result of another one: see
- * `sumOfProductsPublic` and `checkedSum`.
+ * `sumOfProductsPublic` and `checkedSum`. Square roots for decoding come from there too, because noble checks the point that they make.
  */
 import {
   type CurvePoint,
@@ -93,6 +93,8 @@ interface Fast<P> {
   readonly curve: WasmCurve
   readonly coordinates: (point: P) => Coordinates
   readonly point: (coordinates: Coordinates) => P
+  /** Reads a point with a square root of `root`, which may be wrong: the point is not checked yet. Throws on malformed bytes. */
+  readonly read: ((bytes: Uint8Array, root: (square: bigint) => bigint) => P) | undefined
 }
 
 // `Point` is a brand over noble's point class. Only this function converts between them.
@@ -118,16 +120,29 @@ function curveOver<F, P extends CurvePoint<F, P>>(
     return reduced === 0n ? curvePointCons.ZERO : unblinded(point, reduced)
   }
   let made: WasmPoints | undefined
+  const wasm = (): WasmPoints => {
+    made ??= new WasmPoints(fast.curve)
+    return made
+  }
   /** The sum computed by WebAssembly; undefined if this thread was given no memory for it. */
   const fastSum = (base: bigint, points: readonly P[], scalars: readonly bigint[]): P | undefined => {
-    if (!hasMemory()) return undefined
-    made ??= new WasmPoints(fast.curve)
-    return fast.point(made.sum(base, points.map(fast.coordinates), scalars))
+    return hasMemory() ? fast.point(wasm().sum(base, points.map(fast.coordinates), scalars)) : undefined
   }
   const isTorsionFree = (point: P): boolean =>
     shape.name === "secp256k1"
       ? point.isTorsionFree()
       : (fastSum(0n, [point], [order])?.equals(curvePointCons.ZERO) ?? point.isTorsionFree())
+  const checked = (bytes: Uint8Array, read: () => P): P | undefined => {
+    try {
+      const p = read()
+      p.assertValidity()
+      if (p.equals(curvePointCons.ZERO) || !isTorsionFree(p)) return undefined
+      // Each point has one encoding. noble accepts no other today; this check keeps it so.
+      return Buffer.compare(p.toBytes(), bytes) === 0 ? p : undefined
+    } catch {
+      return undefined
+    }
+  }
   const slowSum = (points: readonly P[], scalars: readonly bigint[]): P => {
     const [point, ...more] = points
     // For one point noble uses secp256k1's endomorphism, which is faster; for several points it never does.
@@ -157,15 +172,11 @@ function curveOver<F, P extends CurvePoint<F, P>>(
     encodePoints: (points) => encodeAll(points.map(into)),
     decodePoint(bytes) {
       if (bytes.length !== shape.pointLength) return undefined
-      try {
-        const p = curvePointCons.fromBytes(bytes)
-        p.assertValidity()
-        if (p.equals(curvePointCons.ZERO) || !isTorsionFree(p)) return undefined
-        // Each point has one encoding. noble accepts no other today; this check keeps it so.
-        return Buffer.compare(p.toBytes(), bytes) === 0 ? out(p) : undefined
-      } catch {
-        return undefined
-      }
+      const { read } = fast
+      // A wrong root makes a point that fails noble's checks. Then noble reads the bytes, and it alone rejects them.
+      const quick = read && hasMemory() ? checked(bytes, () => read(bytes, (square) => wasm().root(square))) : undefined
+      const p = quick ?? checked(bytes, () => curvePointCons.fromBytes(bytes))
+      return p && out(p)
     },
     encodeScalar: (scalar) => (shape.littleEndian ? bigToLe(mod(scalar), 32) : bigToBe(mod(scalar), 32)),
     decodeScalar(bytes) {
@@ -213,6 +224,12 @@ export const K1: Curve = curveOver(
     curve: K1_WASM,
     coordinates: ({ X, Y, Z }) => [X, Y, Z, 0n],
     point: ([X, Y, Z]) => (Z === 0n ? secp256k1.Point.ZERO : new secp256k1.Point(X, Y, Z)),
+    read(bytes, root) {
+      const { Fp } = secp256k1.Point
+      const x = beToBig(bytes.subarray(1))
+      const y = root(Fp.add(Fp.mul(Fp.sqr(x), x), secp256k1.Point.CURVE().b))
+      return new secp256k1.Point(x, Number(y & 1n) === (bytes[0] ?? 0) % 2 ? y : Fp.neg(y), 1n)
+    },
   },
 )
 export const ED: Curve = curveOver(
@@ -223,6 +240,7 @@ export const ED: Curve = curveOver(
     curve: ED_WASM,
     coordinates: ({ X, Y, Z, T }) => [X, Y, Z, T],
     point: ([X, Y, Z, T]) => new ed25519.Point(X, Y, Z, T),
+    read: undefined,
   },
 )
 

@@ -26,6 +26,10 @@ export const K1_WASM: WasmCurve = {
   double:
     formula(`t0 = Y1 * Y1; z = t0 + t0; z = z + z; z = z + z; t1 = Y1 * Z1; t2 = Z1 * Z1; t2 = t2 * k; x = t2 * z; y = t0 + t2;
     z = t1 * z; t1 = t2 + t2; t2 = t1 + t2; t0 = t0 - t2; y = t0 * y; t1 = X1 * Y1; Y3 = x + y; x = t0 * t1; X3 = x + x; Z3 = z + zero`),
+  // X1^((p+1)/4). In `aN` the exponent has N ones; that of the root has 223 ones, a zero, 22 ones, four zeros, two ones and two zeros.
+  root: formula(`b = X1 ^ 1; a2 = b * X1; b = a2 ^ 1; a3 = b * X1; b = a3 ^ 3; a6 = b * a3; b = a6 ^ 3; a9 = b * a3; b = a9 ^ 2; a11 = b * a2;
+    b = a11 ^ 11; a22 = b * a11; b = a22 ^ 22; a44 = b * a22; b = a44 ^ 44; a88 = b * a44; b = a88 ^ 88; a176 = b * a88;
+    b = a176 ^ 44; a220 = b * a44; b = a220 ^ 3; a223 = b * a3; b = a223 ^ 23; b = b * a22; b = b ^ 6; b = b * a2; X3 = b ^ 2`),
 }
 
 /** Hisil, Wong, Carter and Dawson, eprint 2008/522, add-2008-hwcd-3 and dbl-2008-hwcd for a = -1; the constant is 2d. */
@@ -37,6 +41,7 @@ export const ED_WASM: WasmCurve = {
   identity: [0n, 1n, 1n, 0n],
   negated: [0, 3],
   split: undefined,
+  root: undefined,
   part: 1,
   add: formula(`a = Y1 - X1; b = Y2 - X2; a = a * b; b = Y1 + X1; c = Y2 + X2; b = b * c; c = T1 * k; c = c * T2; d = Z1 + Z1; d = d * Z2;
     e = b - a; f = d - c; g = d + c; h = b + a; X3 = e * f; Y3 = g * h; T3 = e * h; Z3 = f * g`),

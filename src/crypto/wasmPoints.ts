@@ -27,6 +27,8 @@ export interface WasmCurve {
   readonly negated: readonly number[]
   readonly double: Formula
   readonly add: Formula
+  /** X3 is a square root of X1 if X1 has one; absent where nobody asks for it. */
+  readonly root: Formula | undefined
   /** Splits scalar * P into a sum with shorter scalars, which may be negative; absent if the curve has no endomorphism for that. */
   readonly split: ((scalar: bigint) => readonly SplitScalar[]) | undefined
   /** Which of the two curve areas in the thread's memory belongs to this curve. */
@@ -41,15 +43,16 @@ interface SplitScalar {
 
 /**
  * Steps of field arithmetic on named elements: `X1` to `T1` and `X2` to `T2` are the operands, `X3` to `T3` the result, `k` as a second
- * factor is the constant, `zero` is 0, others are temporary.
+ * factor is the constant, `zero` is 0, others are temporary. "a ^ 5" squares five times.
  */
-type Formula = readonly (readonly [to: string, a: string, operation: "*" | "+" | "-", b: string])[]
+type Formula = readonly (readonly [to: string, a: string, operation: "*" | "+" | "-" | "^", b: string])[]
 
 /** Parses steps such as "t = a * b; u = t + c". A step reads its operands before it writes the result, so the result may be an operand. */
 export const formula = (text: string): Formula =>
   text.split(";").map((step) => {
-    const [, to = "", a = "", operation, b = ""] = /^\s*(\w+) = (\w+) ([*+-]) (\w+)\s*$/.exec(step) ?? []
-    if (operation !== "*" && operation !== "+" && operation !== "-") throw new TypeError(`not a step: ${step}`)
+    const [, to = "", a = "", operation, b = ""] = /^\s*(\w+) = (\w+) ([*+^-]) (\w+)\s*$/.exec(step) ?? []
+    if (operation !== "*" && operation !== "+" && operation !== "-" && operation !== "^")
+      throw new TypeError(`not a step: ${step}`)
     return [to, a, operation, b]
   })
 
@@ -99,7 +102,7 @@ export class WasmPoints {
     this.#from = CURVES + PART * curve.part
     const { memory, function: of } = makeModule(curve, this.#from).instantiate()
     this.#view = new DataView(memory.buffer)
-    this.#functions = { double: of("double"), add: of("add"), negate: of("negate") }
+    this.#functions = { double: of("double"), add: of("add"), negate: of("negate"), root: of("root") }
     this.#put(this.#from + TEMPORARY, 0n)
     for (const [i, { point }] of this.#split(curve.generator, 1n).entries()) {
       this.#fill(this.#from + GENERATOR_TABLES + GENERATOR_TABLE * i, point, tableLength(GENERATOR_DIGIT))
@@ -114,6 +117,14 @@ export class WasmPoints {
       digits: digitsOf(scalar, GENERATOR_DIGIT),
     }))
     return this.#sumOf(generator, parts)
+  }
+
+  /** A square root of `square` if there is one, and some number if there is none: the caller checks. */
+  root(square: bigint): bigint {
+    const at = this.#from + OTHER
+    this.#put(at, square)
+    this.#functions.root(at, at)
+    return this.#element(at)
   }
 
   #sumOf(generator: readonly ScalarDigits[], parts: readonly Part[], from = this.#curve.identity): Coordinates {
@@ -188,7 +199,7 @@ export class WasmPoints {
   }
 }
 
-const FUNCTIONS = ["double", "add", "negate"] as const
+const FUNCTIONS = ["double", "add", "negate", "root"] as const
 
 /** Bytes of a scalar, besides its sign. */
 const SCALAR = 32
@@ -286,6 +297,7 @@ function makeModule(curve: WasmCurve, from: number): WasmModule {
     return isNegated ? `${name}3 = zero - ${name}1` : `${name}3 = ${name}1 + zero`
   })
   made.define("negate", 2, write(formula(signs.join(";")), 1))
+  made.define("root", 2, write(curve.root ?? [], 1))
   return made
 }
 
@@ -316,7 +328,19 @@ function writeFormula(
     if (known >= MOST_TEMPORARY) throw new RangeError("too many temporary elements")
     body.address(from + TEMPORARY + ELEMENT * known)
   }
+  const counter = body.counter()
   for (const [to, a, operation, b] of steps) {
+    if (operation === "^") {
+      for (const name of [to, a, a]) push(name)
+      body.call(functions["*"])
+      const more = Number(b) - 1
+      if (more === 0) continue
+      body.repeat(counter, more, () => {
+        for (const name of [to, to, to]) push(name)
+        body.call(functions["*"])
+      })
+      continue
+    }
     const isTimesConstant = operation === "*" && b === "k"
     for (const name of isTimesConstant ? [to, a] : [to, a, b]) push(name)
     body.call(functions[isTimesConstant ? "timesConstant" : operation])

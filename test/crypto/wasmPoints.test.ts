@@ -3,7 +3,7 @@ import { expect, test } from "bun:test"
 import { ed25519 } from "@noble/curves/ed25519.js"
 import { schnorr, secp256k1 } from "@noble/curves/secp256k1.js"
 import fc from "fast-check"
-import { type Bytes, beToBig, concat, copy, fromHex } from "../../src/bytes.ts"
+import { type Bytes, beToBig, bigToBe, concat, copy, fromHex, toHex } from "../../src/bytes.ts"
 import { ED, K1 } from "../../src/crypto/curve.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
 import { hasMemory, makeMemory, useMemory } from "../../src/crypto/wasm.ts"
@@ -78,6 +78,42 @@ for (const { name, curve, Point, of } of CURVES) {
     expect(same(sum, coordinates(times(Point.BASE, expected)))).toBe(true)
   })
 }
+
+test("a square root squares to what it is of, and a number without one does no harm", () => {
+  const wasm = new WasmPoints(K1_WASM)
+  const { p } = K1_WASM
+  fc.assert(
+    fc.property(fc.oneof(fc.bigInt({ min: 0n, max: p - 1n }), fc.constantFrom(0n, 1n, p - 1n, 1n << 255n)), (a) => {
+      expect(wasm.root((a * a) % p) ** 2n % p).toBe((a * a) % p)
+      // -1 is no square, so the negative of one is none.
+      if (a !== 0n) expect(wasm.root(((-a * a) % p) + p) ** 2n % p).toBe((a * a) % p)
+    }),
+    { seed: 7, numRuns: 200 },
+  )
+})
+
+test("bytes decode to a point of secp256k1 exactly where noble decodes them: half of all x have none", () => {
+  const { p } = K1_WASM
+  const x = fc.oneof(
+    fc.bigInt({ min: 0n, max: (1n << 256n) - 1n }),
+    fc.bigInt({ min: -8n, max: 40n }).map((i) => p + i),
+  )
+  let [points, none] = [0, 0]
+  fc.assert(
+    fc.property(fc.constantFrom(0, 1, 2, 3, 4, 5, 6, 7, 255), x, (prefix, value) => {
+      const bytes = concat(Uint8Array.of(prefix), bigToBe(value, 32))
+      let expected: string | undefined
+      try {
+        expected = secp256k1.Point.fromBytes(bytes).toHex()
+      } catch {}
+      const decoded = K1.decodePoint(bytes)
+      expect(decoded && toHex(K1.encodePoint(decoded))).toBe(expected)
+      if (prefix === 2 || prefix === 3) expected === undefined ? none++ : points++
+    }),
+    { seed: 8, numRuns: 600 },
+  )
+  expect(Math.min(points, none)).toBeGreaterThan(30)
+})
 
 test("a point of Ed25519 decodes exactly where noble finds it torsion free", () => {
   fc.assert(
