@@ -14,12 +14,17 @@ export const migrate = command({
     const { db } = await config()
     const plan = planMigration(db.path)
     const steps = plan.steps.map(({ what }) => what)
-    if (steps.length === 0 || options.dryRun) {
-      const text = steps.length === 0 ? [`Nothing to do: ${db.path} has format ${plan.format}`] : steps
-      out.result({ db: db.path, format: plan.format, target: plan.target, steps, done: false }, text)
+    if (steps.length > 0 && options.dryRun) {
+      out.result({ db: db.path, format: plan.format, target: plan.target, steps, done: false }, steps)
       return EXIT.ok
     }
-    const copy = carryOut(db.path, plan, Date.now())
+    const copy = steps.length === 0 ? undefined : carryOut(db.path, plan, Date.now())
+    if (copy === undefined) {
+      const { target } = plan
+      const text = `Nothing to do: ${db.path} has format ${target}`
+      out.result({ db: db.path, format: target, target, steps: [], done: false }, [text])
+      return EXIT.ok
+    }
     out.result({ db: db.path, format: plan.target, target: plan.target, steps, copy, done: true }, [
       ...steps,
       `Migrated: ${db.path} from format ${plan.format} to ${plan.target}; the copy from before is ${copy}`,

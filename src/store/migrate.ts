@@ -59,14 +59,20 @@ export function migrateIfDue(
   nowMs: number,
 ): { readonly from: number; readonly copy: string } | undefined {
   const plan = planMigration(path)
-  return plan.steps.length === 0 ? undefined : { from: plan.format, copy: migrate(path, plan, nowMs) }
+  const copy = plan.steps.length === 0 ? undefined : migrate(path, plan, nowMs)
+  return copy === undefined ? undefined : { from: plan.format, copy }
 }
 
-/** Carries out the plan. Returns the path of the safety copy. Throws E-STO-003 while the node runs. */
-export function migrate(path: string, { format, target, steps }: MigrationPlan, nowMs: number): string {
-  const safety = freeName(`${path}.format${format}-${new Date(nowMs).toISOString().replace(/[-:]|\.\d+/g, "")}`)
+/**
+ * Carries out the plan. Returns the path of the safety copy; undefined, with nothing changed, if another process has migrated the file
+ * since the plan was made. Throws E-STO-003 while another process has the file.
+ */
+export function migrate(path: string, { format, target, steps }: MigrationPlan, nowMs: number): string | undefined {
   try {
     using _lock = lockProcess(path)
+    // The plan was made without the lock.
+    if (formatOf(path) !== format) return undefined
+    const safety = freeName(`${path}.format${format}-${new Date(nowMs).toISOString().replace(/[-:]|\.\d+/g, "")}`)
     keepCopy(path, safety)
     const db = connect(path, "write")
     try {

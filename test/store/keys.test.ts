@@ -3,14 +3,14 @@ import { Database } from "bun:sqlite"
 import { describe, expect, test } from "bun:test"
 import { createDecipheriv, createHmac } from "node:crypto"
 import { copyFileSync, readdirSync, readFileSync } from "node:fs"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { type Bytes, concat, toHex, u8, u32be, utf8 } from "../../src/bytes.ts"
 import { openAsNode } from "../../src/config/passwordChange.ts"
 import { isCode } from "../../src/errors.ts"
 import { Secret } from "../../src/secret.ts"
 import { formatOf } from "../../src/store/fileFormat.ts"
 import { unwrapKey } from "../../src/store/header.ts"
-import { migrateIfDue } from "../../src/store/migrate.ts"
+import { migrate, migrateIfDue, planMigration } from "../../src/store/migrate.ts"
 import { reencrypt } from "../../src/store/reencrypt.ts"
 import { RecordSealer } from "../../src/store/seal.ts"
 import { openStore, type Store } from "../../src/store/store.ts"
@@ -130,6 +130,15 @@ describe("a file of format 1", () => {
   })
 })
 
+test("a migration that another process was faster with does nothing: its steps run once, and a copy is one of the old format", () => {
+  using file = old()
+  const plan = planMigration(file.db)
+  const copy = migrate(file.db, plan, 0) ?? ""
+  expect(migrate(file.db, plan, 0)).toBeUndefined()
+  expect(formatOf(copy)).toBe(1)
+  expect(readdirSync(file.folder).filter((name) => name.includes(".format"))).toEqual([basename(copy)])
+})
+
 test("a migration that was killed behind its copy goes through when it is repeated at once, and no copy is written over", () => {
   using file = old()
   const first = migrateIfDue(file.db, 0)?.copy ?? ""
@@ -243,16 +252,23 @@ describe("reencrypt", () => {
     expect(after.spentOrders.spend([{ nonce: "n2", approver: "bob", notAfterMs: 9 }], 5)?.why).toContain("used before")
     expect([after.waas.decision()?.waasKey, after.waas.followed(waasKey)]).toEqual([waasKey, token])
   })
-  test("and the check of a whole file, and a backup, know each kind of record that there is", () => {
+  test("and the check of a whole file, a backup and a restore know each kind of record that there is, each with a number of its own", () => {
     const folder = join(import.meta.dir, "../../src/store")
     const source = (name: string): string => readFileSync(join(folder, name), "utf8")
-    const kinds = readdirSync(folder).flatMap((name) =>
-      [...source(name).matchAll(/^export const (\w+)[^=\n]* = kind</gm)].map(([, kind = ""]) => kind),
-    )
+    const found = readdirSync(folder).flatMap((name) => [
+      ...source(name).matchAll(/^export const (\w+)[^=\n]* = kind<[^(]*>\(\s*(\d+),/gm),
+    ])
+    const kinds = found.map(([, kind = ""]) => kind)
     expect(kinds.length).toBeGreaterThan(25)
-    for (const name of ["check.ts", "reencrypt.ts", "snapshot.ts"]) {
+    expect(new Set(found.map(([, , byte]) => byte)).size).toBe(kinds.length)
+    // A restore takes over no record that is about the file it was in.
+    const without: Readonly<Record<string, readonly string[]>> = {
+      "check.ts": ["ROOT"],
+      "transfer.ts": ["ROOT", "PROBE", "CHECKUP", "LOG_DOUBT"],
+    }
+    for (const name of ["check.ts", "reencrypt.ts", "snapshot.ts", "transfer.ts"]) {
       const unknown = kinds.filter((kind) => source(name).split(new RegExp(`\\b${kind}\\b`)).length < 3)
-      expect([name, unknown]).toEqual([name, name === "check.ts" ? ["ROOT"] : []])
+      expect([name, new Set(unknown)]).toEqual([name, new Set(without[name])])
     }
   })
   test("leaves no record that the old key opens: an old password and an old copy open nothing of the new file", () => {
