@@ -200,9 +200,13 @@ class Peers implements PeerWitnesses {
       const note = noteText(theirs.note)
       const doubt = { note, from: nodeIdOf(peer), atMs: now() }
       if (store.witnessing.doubt !== undefined) return
-      store.witnessing.raise(doubt, { size: audit.size, theirs: theirs.checkpoint.size })
-      this.#parts.onDoubt()
-      this.#parts.log.error(describe(new CosignerError("E-AUD-008", { from: doubt.from })), { code: "E-AUD-008" })
+      try {
+        store.witnessing.raise(doubt, { size: audit.size, theirs: theirs.checkpoint.size })
+      } finally {
+        // This also applies if the doubt could not be recorded, because it is in force.
+        this.#parts.onDoubt()
+        this.#parts.log.error(describe(new CosignerError("E-AUD-008", { from: doubt.from })), { code: "E-AUD-008" })
+      }
       return
     }
     const size = sizeIn(text)

@@ -61,18 +61,16 @@ export class WitnessMemory {
     return this.#doubt
   }
 
-  /** Records a doubt, in one commit with a leaf about it. Ignored if there is one already. */
+  /**
+   * Records a doubt, in one commit with a leaf about it. Ignored if there is one already. If the store cannot write, this throws, and the
+   * doubt is in force all the same, until this process ends.
+   */
   raise(doubt: LogDoubt, facts: { readonly size: number; readonly theirs: number }): void {
     if (this.#doubt !== undefined) return
+    this.#doubt = doubt
     this.#vault.transaction((tx) => {
       tx.put(LOG_DOUBT, NO_NAME, doubt)
       this.#audit.append(tx, doubt.atMs, { kind: "contradiction", facts: { ...facts, from: doubt.from } })
-      tx.remember(
-        () => this.restore(doubt),
-        () => {
-          this.#doubt = undefined
-        },
-      )
     })
   }
 

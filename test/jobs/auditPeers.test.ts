@@ -26,6 +26,7 @@ import { type PartyId, partyBytes } from "../../src/keys/party.ts"
 import { type Identity, identityOf } from "../../src/mpc/envelope.ts"
 import type { Store } from "../../src/store/store.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
+import { fullDisk } from "../store/fullDisk.ts"
 import { logTo } from "../support/logTo.ts"
 import { digest, Home } from "../support/nodeHome.ts"
 
@@ -225,6 +226,21 @@ describe("a log that went back is told by its peers", () => {
     world.work(0, 50)
     world.tick()
     expect(world.seen).toHaveLength(length)
+  })
+  test("on a full disk it is in force all the same, and is written down at the next start", () => {
+    const world = putBack((world, copy) => {
+      world.reopen(0, copy)
+      using _full = fullDisk()
+      world.node(0).peers.onOnline()
+      world.settle()
+      const { store, doubts, said } = world.node(0)
+      expect([store.witnessing.doubt !== undefined, doubts]).toEqual([true, 1])
+      expect(said.filter((line) => line.startsWith("error")).length).toBeGreaterThan(0)
+    })
+    expect(world.reopen(0).store.witnessing.doubt).toBeUndefined()
+    world.node(0).peers.onOnline()
+    world.settle()
+    expect(world.reopen(0).store.witnessing.doubt).toBeDefined()
   })
   test("forked: as many leaves or more, and others", () => {
     for (const more of process.env["COSIGNER_LONG"] === "1" ? [19, 20, 200] : [20]) {
