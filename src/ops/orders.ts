@@ -11,6 +11,7 @@ import type { Log } from "../log.ts"
 import type { BundleTerms } from "../policy/bundle.ts"
 import type { People } from "../policy/people.ts"
 import type { Store } from "../store/store.ts"
+import { isStoreFault } from "../tasks/endings.ts"
 import { TokenBucket } from "../tokenBucket.ts"
 import type { Freezing } from "./freezing.ts"
 import type { Shown } from "./inventory/shown.ts"
@@ -90,9 +91,19 @@ function verified(signed: SignedStatement, { nodeId, store, people, now }: Order
   const problem = problemOfSigner(signed, order, people())
   if (problem !== undefined) throw no(problem)
   if (order.kind !== "freeze") requireOwner(order, store, people())
-  const unspent = store.spentOrders.spend([spentOf(order)], now())
+  const unspent = spent(order, store, now())
   if (unspent !== undefined) throw no(unspent.why)
   return order
+}
+
+/** Spends the order. A freeze does not wait for a store that cannot write: it is in force all the same, and its order is not used up. */
+function spent(order: NodeOrder, { spentOrders }: OrderParts["store"], nowMs: number) {
+  try {
+    return spentOrders.spend([spentOf(order)], nowMs)
+  } catch (error) {
+    if (order.kind !== "freeze" || !isStoreFault(error)) throw error
+    return undefined
+  }
 }
 
 /** The terms of the policy in force. Throws E-POL-007 if the approver is not one of its owners. */

@@ -10,6 +10,7 @@ import { silentLog } from "../../src/log.ts"
 import { freezingOf } from "../../src/ops/freezing.ts"
 import { ordersOf } from "../../src/ops/orders.ts"
 import { Folder, groupNo, groupSecret } from "../store/fixtures.ts"
+import { fullDisk } from "../store/fullDisk.ts"
 import { type SshTestKey, sshTestKey } from "../support/approvers.ts"
 
 const NODE = "coboNodeIdOfATestThatIsLongEnough"
@@ -101,6 +102,22 @@ test("an approver's order freezes, once, and who ordered it is kept", () => {
   expect(it.store.freezes.over([])).toBeUndefined()
   expect(it.take(orderOf({ about: "group AbcdefghijklmnopqrsT" }))).toMatchObject({ group_id: "AbcdefghijklmnopqrsT" })
   expect(it.take(orderOf({ about: "group Nowhere" }))).toBe("E-CLI-011")
+})
+
+test("on a full disk an order freezes all the same, and no other order counts; the next such order is recorded", () => {
+  using it = rig()
+  it.store.policies.wait({ ...adopted, version: 4, digest: "bb".repeat(32) }, 1000, false, NOW)
+  const order = orderOf()
+  {
+    using _full = fullDisk()
+    expect(it.take(order)).toBe("E-FRZ-002")
+    expect(it.take(orderOf({ kind: "veto", about: `policy 4 ${"bb".repeat(32)}` }))).toBe("E-STO-013")
+    expect(it.take(orderOf({ kind: "unfreeze", about: "everything" }))).toBe("E-STO-013")
+  }
+  expect(it.store.freezes.over([])?.by).toBe("alice")
+  expect(it.store.policies.followed?.waiting?.version).toBe(4)
+  expect(it.take(order)).toMatchObject({ group_id: null, by: "alice" })
+  expect(it.take(order)).toBe("E-POL-007")
 })
 
 test("nothing but that: another node, time, key, name, purpose or byte", () => {
