@@ -6,10 +6,10 @@ import { existsSync } from "node:fs"
 import { toHex } from "../bytes.ts"
 import { CosignerError, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
-import type { FromNode } from "../wire/frames.ts"
 import { nodeIdOf, parseNodeId } from "../wire/nodeId.ts"
-import { decodeTask, type TaskType } from "../wire/task.ts"
-import { provenEpochs, type TellingNode } from "./adoption.ts"
+import { decodeTask } from "../wire/task.ts"
+import { type Collector, collector, type LostTask } from "./adoptAnswers.ts"
+import { provenEpochs } from "./adoption.ts"
 import { caughtUp, type KnownVault } from "./catchUp.ts"
 import type { WaasConfig } from "./config.ts"
 import { isNewest } from "./engine/fencing.ts"
@@ -27,21 +27,12 @@ import type { WaasStore } from "./store/store.ts"
 
 /** Nodes are asked again until they have answered, because an answer is lost with its connection. A node answers at most every 2 s. */
 const ASK_AGAIN_MS = 3_000
-/** Bounds the reports of tasks that are kept; further ones are ignored. */
-const MOST_REPORTS = 10_000
 
 interface AdoptOptions {
   readonly nodeIds: readonly string[]
   /** How long nodes may take to connect and to answer. */
   readonly limitMs: number
   readonly log: Log
-}
-
-/** A task that a node reported, in its latest state. */
-interface LostTask {
-  readonly taskId: string
-  readonly type: TaskType
-  readonly status: number
 }
 
 interface Adoption {
@@ -53,7 +44,7 @@ interface Adoption {
   readonly lost: readonly LostTask[]
   /** Groups that were not adopted, and why. */
   readonly skipped: readonly { readonly groupId: string; readonly why: string }[]
-  /** Named nodes that did not answer in time. */
+  /** Named nodes that did not answer completely in time, or sent more than is kept. */
   readonly silent: readonly string[]
   readonly isNewDatabase: boolean
 }
@@ -154,47 +145,6 @@ async function unknownTasks(store: WaasStore, reports: readonly LostTask[]): Pro
   const lost: LostTask[] = []
   for (const report of reports) if ((await store.task(report.taskId)) === undefined) lost.push(report)
   return lost
-}
-
-interface Collector {
-  take(nodeId: string, frame: FromNode): void
-  /** Resolves when every named node has answered, or after `limitMs`. */
-  all(limitMs: number): Promise<void>
-  /** Complete answers only. */
-  answers(): readonly TellingNode[]
-  /** The latest report of each task, from any node. */
-  reports(): readonly LostTask[]
-  /** Named nodes without a complete answer. */
-  silent(): readonly string[]
-}
-
-function collector(nodeIds: readonly string[]): Collector {
-  const records = new Map<string, Uint8Array[]>()
-  const done = new Set<string>()
-  const reports = new Map<string, LostTask>()
-  const { promise, resolve } = Promise.withResolvers<void>()
-  return {
-    take(nodeId, frame) {
-      if (frame.kind === "report" && reports.size < MOST_REPORTS) {
-        const { taskId, type, status } = frame
-        reports.set(taskId, { taskId, type, status })
-      }
-      if (frame.kind !== "groups" || done.has(nodeId)) return
-      // A node that was asked twice may send records twice; provenEpochs counts a record once per node.
-      records.set(nodeId, [...(records.get(nodeId) ?? []), ...frame.records])
-      if (frame.isLast) done.add(nodeId)
-      if (nodeIds.every((id) => done.has(id))) resolve()
-    },
-    async all(limitMs) {
-      const limit = setTimeout(resolve, limitMs)
-      await promise
-      clearTimeout(limit)
-    },
-    // A node whose answer broke off has not answered.
-    answers: () => [...done].map((nodeId) => ({ nodeId, records: records.get(nodeId) ?? [] })),
-    reports: () => [...reports.values()],
-    silent: () => nodeIds.filter((id) => !done.has(id)),
-  }
 }
 
 function relayTo(
