@@ -92,10 +92,11 @@ export function approvalAdded(record: WaasTask, signed: SignedStatement, version
     return approver === statement.approver && decision === statement.decision
   })
   if (alike.length >= MOST_OF_ONE)
-    throw new ApiFailure(2006, `${MOST_OF_ONE} such words of ${statement.approver} are here`)
+    throw new ApiFailure(2006, `the task has ${MOST_OF_ONE} ${statement.decision} statements of ${statement.approver}`)
   const all = [...approvals, word]
   const bytes = all.reduce((sum, one) => sum + (one.length / 4) * 3, 0)
-  if (all.length > MOST || bytes > MOST_BYTES) throw new ApiFailure(2006, "no more words are kept of one task")
+  if (all.length > MOST || bytes > MOST_BYTES)
+    throw new ApiFailure(2006, "the task has as many statements as it can keep")
   const to = record.nodeIds.filter((id) => hears(record, id, versions))
   return {
     record: { ...record, approvals: all },
