@@ -41,7 +41,10 @@ export class HandOvers {
       const away = isFinal(task) ? undefined : this.#missedBy(task)
       if (away !== undefined) stuck.set(task.request.id, away)
     }
-    for (const requestId of this.#waiting.keys()) if (!open.has(requestId)) this.#cool(requestId)
+    for (const requestId of this.#waiting.keys()) {
+      if (!open.has(requestId)) this.#cool(requestId)
+      else if (!stuck.has(requestId)) this.#calm(requestId)
+    }
     const due = [...stuck].filter(([requestId]) => this.#isDue(requestId)).slice(0, AT_ONCE)
     for (const [requestId, nodeId] of due) await this.#handOver(requestId, nodeId)
   }
@@ -73,6 +76,12 @@ export class HandOvers {
     // takeOver finds later in the store whose the request is.
     const tasks = await live.release(requestId)
     if (!(await shared.handOver(requestId, nodeId))) await live.takeOver(tasks)
+  }
+
+  /** Its nodes are here: if one goes away, the request waits for its whole time again. */
+  #calm(requestId: string): void {
+    const known = this.#waiting.get(requestId)
+    if (known !== undefined) this.#waiting.set(requestId, { ...known, untilMs: this.#parts.now() + known.patienceMs })
   }
 
   /** Forgets how long the request stays here, but not before it had time to come back. */
