@@ -9,7 +9,7 @@ import type { Config } from "../config/config.ts"
 import { CosignerError } from "../errors.ts"
 import { errnoOf, isTaken, makeFolder, NewFile, nameNew } from "../files.ts"
 
-/** Passwords and tokens are left out, because key files open what is backed up. Throws E-BAK-025. */
+/** Reads the files to back up. Leaves out passwords and tokens, because they would open the backed-up database. Throws E-BAK-025. */
 export function readConfigFiles(config: Config): readonly ConfigFile[] {
   const { source } = config
   if (source === undefined) throw new CosignerError("E-BAK-025", { path: "the configuration", why: "there is no file" })
@@ -29,7 +29,7 @@ export function readConfigFiles(config: Config): readonly ConfigFile[] {
 
 interface ReturnedFile {
   readonly path: string
-  /** Where the bytes of the backup are now. */
+  /** The path that was written, or that holds the same bytes already. */
   readonly written_to: string
 }
 

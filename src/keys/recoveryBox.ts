@@ -24,7 +24,7 @@ const TAG = 16
 const SHA256 = 5
 const MAX_SHARE = 64
 
-/** By the number that Go's crypto.Hash gives it, which is what the file holds. */
+/** Hash functions by their number in Go's crypto.Hash, which is what the file contains. */
 export const HASHES: ReadonlyMap<number, { readonly goName: string; readonly digest: string }> = new Map([
   [4, { goName: "SHA-224", digest: "sha224" }],
   [SHA256, { goName: "SHA-256", digest: "sha256" }],

@@ -303,17 +303,17 @@ function bytesOf(prefixed: string): Bytes {
 
 // ---- what records and servers are told -----------------------------------------------------------------------------
 
-/** Of all that a task does: of one intent its own hash, of several a hash of theirs; undefined without any. `0x` hex. */
+/** The intent hash of a whole task, `0x` hex: the hash of its one intent, or a hash over those of several. Undefined without intents. */
 export function taskIntentHash(intents: readonly Pick<TaskIntent, "hash">[]): string | undefined {
   const [only, second] = intents
   if (second === undefined) return only?.hash
   return `0x${toHex(H("intent/task", ...intents.map(({ hash }) => bytesOf(hash))))}`
 }
 
-/** Of all intents of a task together, so that a body stays small whatever is signed. */
+/** Bounds of the readings of all intents of a task together, so that a request to a callback server stays small. */
 const SHOWN: JsonBounds = { field: 4096, effects: 512 * 1024, text: 256 * 1024 }
 
-/** As callback servers are shown them: each with its hash and the messages that it belongs to. */
+/** The intents in the form for callback servers: each with its hash and its messages. */
 export function intentsJson(intents: Intents): readonly Readonly<Record<string, unknown>>[] {
   const share = (most: number): number => Math.floor(most / Math.max(1, intents.length))
   const bounds = { ...SHOWN, effects: share(SHOWN.effects), text: share(SHOWN.text) }
@@ -323,7 +323,7 @@ export function intentsJson(intents: Intents): readonly Readonly<Record<string, 
   }))
 }
 
-/** The hash of the intent that a message belongs to, as it goes into a session id. */
+/** The hash of the intent that a message belongs to, in the form that goes into a session id. */
 export function intentBytesOf(intents: Intents, index: number): Bytes | undefined {
   const found = intents.find(({ messages }) => messages.includes(index))
   return found && bytesOf(found.hash)
@@ -331,13 +331,13 @@ export function intentBytesOf(intents: Intents, index: number): Bytes | undefine
 
 // ---- what verdicts keep --------------------------------------------------------------------------------------------
 
-/** The name under which a verdict keeps what was read; no rule of the configuration has it. */
+/** The rule name under which a verdict keeps the intents. No rule of a configuration has this name. */
 const RULE = "intent"
-/** Of the words of one intent in a verdict; a journal keeps them for months. */
+/** Bound of the words of one intent in a verdict, which the journal keeps for months. */
 const MOST_WORDS = 4000
 const MOST_LOGGED = 500
 
-/** The decision, and beside it what was decided on. */
+/** Adds the intents to a decision, to record what was decided on. */
 export function withIntents(decision: Decision, intents: Intents): Decision {
   const read = intents.map(({ hash, text }): RuleOutcome => {
     const words = text.join("; ")
@@ -348,7 +348,7 @@ export function withIntents(decision: Decision, intents: Intents): Decision {
   return { ...decision, verdict: { ...verdict, rules: [...read, ...verdict.rules] } }
 }
 
-/** A payload that is not read is no approval, whatever the rules would say. */
+/** The rejection of a task with a payload that cannot be read, whatever the rules would say. */
 export function unreadDecision({ code, message, at }: IntentProblem): Decision {
   const reason = `${message} (${at})`
   const rules: readonly RuleOutcome[] = [{ rule: RULE, outcome: "error", reason: `${code} ${reason}` }]
@@ -360,22 +360,23 @@ interface RecordedIntent {
   readonly text: string
 }
 
-/** What a verdict says was read. */
+/** The intents that a verdict recorded. */
 export const recordedIntents = (verdict: Verdict | undefined): readonly RecordedIntent[] =>
   (verdict?.rules ?? []).flatMap(({ rule, outcome, reason }) => {
     const found = rule === RULE && outcome === "allow" ? /^(0x[0-9a-f]{64}) ([\s\S]*)$/.exec(reason) : null
     return found === null ? [] : [{ hash: found[1] ?? "", text: found[2] ?? "" }]
   })
 
-/** All intents in one line, cut to what a log line takes. */
+/** The words of all intents in one line, cut for a log line. */
 export function wordsOf(intents: Intents): string {
   const words = intents.flatMap(({ text }) => text).join("; ")
   return words.length > MOST_LOGGED ? `${words.slice(0, MOST_LOGGED)}…` : words
 }
 
 /**
- * Whether what is read now is what was approved: a reader of another release, or another configuration, may read otherwise. Where
- * nothing was read then and the task states no payload, a release before this one approved it, and the rules are asked again anyway.
+ * True if the intents read now are those that were approved. Another release or another configuration may read differently. If none were
+ * recorded and the task states no payload, an earlier release may have approved it; that counts as the same, because the rules are asked
+ * again anyway.
  */
 export function isAsApproved(task: Task, verdict: Verdict | undefined, intents: Intents): boolean {
   const approved = recordedIntents(verdict).map(({ hash }) => hash)

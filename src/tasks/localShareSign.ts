@@ -44,7 +44,7 @@ export interface ShareSignature {
   readonly node_id: string
   readonly curve: string
   readonly share_public_key: string
-  /** As it was given. */
+  /** The message as the operator gave it. */
   readonly message: string
   readonly message_encoding: Encoding
   readonly msg_hash: string

@@ -23,7 +23,7 @@ const mayBegin = ({ state }: TaskRecord): boolean => state === "approved" || sta
 /** Prefix of the intent hash, which WaaS compares before it starts a session of suite 2: signers with different hashes never finish one. */
 export const READ = "read "
 
-/** By these words in a report's reason WaaS tells a restart from other ends of an attempt: nodes of every release write them. */
+/** WaaS recognises a restart of a node by these words in a report's reason. Nodes of every release write them: do not change them. */
 export const RESTARTED = "the node was restarted"
 
 /** The report of a task, made from its record alone. */
