@@ -14,7 +14,7 @@ import { checkUp } from "./checkups.ts"
 import { forget, forgetLeaves } from "./journal.ts"
 import { type Repeated, repeat } from "./schedule.ts"
 
-interface Upkept {
+interface JobsParts {
   readonly config: Pick<Config, "audit" | "backup" | "checkup">
   readonly store: Store
   readonly signer: ShareSigner
@@ -24,7 +24,7 @@ interface Upkept {
 }
 
 /** Begins the configured jobs; resolves when `signal` has fired and none of them runs any more. */
-export async function startJobs({ config, store, signer, log, proven }: Upkept, signal: AbortSignal): Promise<void> {
+export async function startJobs({ config, store, signer, log, proven }: JobsParts, signal: AbortSignal): Promise<void> {
   const now = Date.now
   const { interval, directory, keep, password_file: passwordFile } = config.backup
   const forgetting = { tasks: store.tasks, outbox: store.outbox, now, log }

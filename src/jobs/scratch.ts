@@ -10,7 +10,7 @@ import { PARTIAL } from "../backup/file.ts"
 import { CosignerError, isCode } from "../errors.ts"
 import { errnoOf, makeFolder } from "../files.ts"
 import { lockProcess } from "../store/lock.ts"
-import { clearStaleCopies, MAKING } from "../store/privateCopy.ts"
+import { COPY_FOLDER, clearStaleCopies } from "../store/privateCopy.ts"
 
 const SCRATCH = ".cosigner-scratch-"
 const LOCK = "in-use"
@@ -50,11 +50,11 @@ export function scratchToProve(path: string, nowMs: number): ScratchFolder {
 }
 
 function scratchIn(folder: string): ScratchFolder {
-  const made = mkdtempSync(join(folder, MAKING))
+  const made = mkdtempSync(join(folder, COPY_FOLDER))
   let lock: Disposable | undefined
   try {
     lock = lockProcess(join(made, LOCK))
-    const path = join(folder, basename(made).replace(MAKING, SCRATCH))
+    const path = join(folder, basename(made).replace(COPY_FOLDER, SCRATCH))
     renameSync(made, path)
     const held = lock
     return {

@@ -12,7 +12,7 @@ import { asFault, damage } from "./faults.ts"
 import { checkHead, checkTable, defineTable } from "./fileFormat.ts"
 import { CopyGate } from "./gate.ts"
 import { lockProcess } from "./lock.ts"
-import { COPY, clearStaleCopies, copyWhole, privateCopy, settle } from "./privateCopy.ts"
+import { COPY_FLAGS, clearStaleCopies, copyWhole, privateCopy, settle } from "./privateCopy.ts"
 import type { Head, RecordPlace, SealedRecord } from "./seal.ts"
 
 /** 64 MiB: a larger file is not read a second time at the start (checkPages). */
@@ -188,7 +188,7 @@ export class SecretsFile implements Disposable {
     const db = connect(path, "write")
     try {
       db.query("SELECT count(*) FROM sqlite_schema").get()
-      copyFileSync(path, to, COPY)
+      copyFileSync(path, to, COPY_FLAGS)
     } finally {
       db.close(true)
     }

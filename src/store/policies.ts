@@ -9,7 +9,7 @@ import type { AuditLog } from "./auditLog.ts"
 import { kind, type RecordKind } from "./records.ts"
 import { NO_NAME } from "./rows.ts"
 import type { ServiceTime } from "./serviceTime.ts"
-import { putBack, type StoreTransaction } from "./transaction.ts"
+import type { StoreTransaction } from "./transaction.ts"
 import type { RecordVault } from "./vault.ts"
 
 export interface AdoptedBundle {
@@ -86,7 +86,7 @@ export class Policies {
   readonly #vault: RecordVault
   readonly #served: ServiceTime
   readonly #audit: AuditLog
-  readonly #kept: Map<"policy", PolicyRecord> = new Map()
+  #record: PolicyRecord | undefined
 
   constructor(vault: RecordVault, served: ServiceTime, audit: AuditLog) {
     this.#vault = vault
@@ -96,12 +96,12 @@ export class Policies {
 
   /** Takes the record found at the start. */
   restore(record: PolicyRecord): void {
-    this.#kept.set("policy", record)
+    this.#record = record
   }
 
   /** Undefined if no bundle was ever adopted. */
   get record(): PolicyRecord | undefined {
-    return this.#kept.get("policy")
+    return this.#record
   }
 
   /** The record of the bundle that this node follows; undefined if it follows none. */
@@ -186,7 +186,9 @@ export class Policies {
     this.#audit.append(tx, nowMs, { kind: "policy", facts })
     tx.remember(
       () => this.restore(record),
-      () => putBack(this.#kept, "policy", before),
+      () => {
+        this.#record = before
+      },
     )
   }
 }

@@ -25,10 +25,10 @@ import { isBusy, readHead } from "./faults.ts"
 import { BUSY_MS, CopyGate } from "./gate.ts"
 
 /** Name prefix of a folder with a copy in the making. A process needs such a folder for seconds, so one that is an hour old is stale. */
-export const MAKING = ".cosigner-making-"
+export const COPY_FOLDER = ".cosigner-making-"
 
 /** Flags for copyFile: never overwrite; share blocks (reflink) if the file system can. */
-export const COPY: number = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE
+export const COPY_FLAGS: number = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE
 
 const STALE_MS = 60 * 60 * 1000
 
@@ -75,7 +75,7 @@ export function clearStaleCopies(folder: string, nowMs: number): boolean {
 /** None in a folder that may not be listed, or is gone. */
 function copiesIn(folder: string): readonly string[] {
   try {
-    return readdirSync(folder).filter((name) => name.startsWith(MAKING))
+    return readdirSync(folder).filter((name) => name.startsWith(COPY_FOLDER))
   } catch {
     return []
   }
@@ -97,7 +97,7 @@ function isInWork(made: string, nowMs: number): boolean {
 
 function copyIn(folder: string, path: string): PrivateCopy {
   clearStaleCopies(folder, Date.now())
-  const made = mkdtempSync(join(folder, MAKING))
+  const made = mkdtempSync(join(folder, COPY_FOLDER))
   try {
     const copy = join(made, basename(path))
     copyWhole(path, copy)
@@ -127,9 +127,9 @@ function copyOnce(file: string, to: string, gate: CopyGate | undefined): boolean
   using _shared = gate?.shared()
   using _held = againstEarlierRelease(file)
   const before = lastWriteOf(file)
-  copyFileSync(file, to, COPY)
+  copyFileSync(file, to, COPY_FLAGS)
   for (const beside of BESIDE) {
-    if (existsSync(file + beside)) copyFileSync(file + beside, to + beside, COPY)
+    if (existsSync(file + beside)) copyFileSync(file + beside, to + beside, COPY_FLAGS)
   }
   return lastWriteOf(file) === before
 }

@@ -2,7 +2,7 @@
 import * as c from "../codec.ts"
 import { kind, type RecordKind } from "./records.ts"
 import { NO_NAME } from "./rows.ts"
-import { putBack, type StoreTransaction } from "./transaction.ts"
+import type { StoreTransaction } from "./transaction.ts"
 import type { RecordVault } from "./vault.ts"
 
 export interface SpentOrder {
@@ -23,7 +23,7 @@ const MOST_SPENT = 64
 
 export class SpentOrders {
   readonly #vault: RecordVault
-  readonly #kept: Map<"spent", readonly SpentOrder[]> = new Map()
+  #spent: readonly SpentOrder[] = []
 
   constructor(vault: RecordVault) {
     this.#vault = vault
@@ -31,7 +31,7 @@ export class SpentOrders {
 
   /** Takes the record found at the start. */
   restore(spent: readonly SpentOrder[]): void {
-    this.#kept.set("spent", spent)
+    this.#spent = spent
   }
 
   /**
@@ -39,8 +39,8 @@ export class SpentOrders {
    * returns the first order that cannot be spent, and why.
    */
   spend(orders: readonly SpentOrder[], nowMs: number, beside: (tx: StoreTransaction) => void = () => {}): Unspent {
-    const before = this.#kept.get("spent")
-    let spent = (before ?? []).filter(({ notAfterMs }) => notAfterMs > nowMs)
+    const before = this.#spent
+    let spent = before.filter(({ notAfterMs }) => notAfterMs > nowMs)
     for (const order of orders) {
       const { nonce, approver } = order
       const own = spent.filter((one) => one.approver === approver)
@@ -54,7 +54,7 @@ export class SpentOrders {
       beside(tx)
       tx.remember(
         () => this.restore(spent),
-        () => putBack(this.#kept, "spent", before),
+        () => this.restore(before),
       )
     })
     return undefined
