@@ -72,7 +72,7 @@ export function clearStaleCopies(folder: string, nowMs: number): boolean {
   return isAnyInWork
 }
 
-/** None in a folder that may not be listed, or is gone. */
+/** The names of the copies in a folder; none if it cannot be listed or is gone. */
 function copiesIn(folder: string): readonly string[] {
   try {
     return readdirSync(folder).filter((name) => name.startsWith(COPY_FOLDER))
@@ -81,7 +81,7 @@ function copiesIn(folder: string): readonly string[] {
   }
 }
 
-/** Removes it if it is left over. */
+/** True if a process may still be using the copy. Removes the copy if it is stale. */
 function isInWork(made: string, nowMs: number): boolean {
   const uid = process.getuid?.()
   try {
@@ -90,7 +90,7 @@ function isInWork(made: string, nowMs: number): boolean {
     if (nowMs - stat.mtimeMs <= STALE_MS) return true
     rmSync(made, { recursive: true, force: true })
   } catch {
-    // It is gone by now, or may not be removed.
+    // It does not exist any more, or may not be removed.
   }
   return false
 }
