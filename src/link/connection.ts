@@ -40,17 +40,17 @@ export class Connection {
   readonly #events: ConnectionEvents
   readonly #nodeNonce: Bytes
   readonly #socket: WebSocket
-  readonly #patience: ReturnType<typeof setTimeout>
+  readonly #handshakeTimer: ReturnType<typeof setTimeout>
   #phase: Phase = "dialing"
   #version = 0
   #failure: DialFailure | undefined
   /** Set if this WaaS is an older copy. The proof is still sent, because it shows that WaaS the newer token; then the connection ends. */
   #outdated: CosignerError | undefined
   #helloAt = 0
-  #unheard = 0
+  #unansweredBeats = 0
   #heardAt = performance.now()
   #heartbeat: ReturnType<typeof setInterval> | undefined
-  #signOfLife: ReturnType<typeof setInterval> | undefined
+  #busyPing: ReturnType<typeof setInterval> | undefined
 
   /** Dials at once. */
   constructor(options: LinkOptions, events: ConnectionEvents) {
@@ -59,7 +59,7 @@ export class Connection {
     this.#events = events
     this.#nodeNonce = markedNonce(randomBytes(NONCE_BYTES), LINK)
     this.#socket = this.#dial()
-    this.#patience = setTimeout(() => {
+    this.#handshakeTimer = setTimeout(() => {
       this.fail(this.#outdated ?? new CosignerError("E-LNK-003", { url: shownUrl(url), limitMs: timing.handshakeMs }))
     }, timing.handshakeMs)
   }
@@ -101,9 +101,9 @@ export class Connection {
   #leave(): boolean {
     if (this.#phase === "ended") return false
     this.#phase = "ended"
-    clearTimeout(this.#patience)
+    clearTimeout(this.#handshakeTimer)
     clearInterval(this.#heartbeat)
-    clearInterval(this.#signOfLife)
+    clearInterval(this.#busyPing)
     this.#options.proofAnswered?.()
     return true
   }
@@ -119,7 +119,7 @@ export class Connection {
 
   #onMessage(data: unknown): void {
     if (this.#phase === "ended") return
-    this.#unheard = 0
+    this.#unansweredBeats = 0
     this.#heardAt = performance.now()
     const packet = data instanceof ArrayBuffer ? decodePacket(new Uint8Array(data)) : { problem: "a text message" }
     if ("problem" in packet) return this.fail(new CosignerError("E-LNK-010", { problem: packet.problem }))
@@ -186,26 +186,28 @@ export class Connection {
   #onWelcome(): void {
     this.#phase = "open"
     this.#options.proofAnswered?.()
-    clearTimeout(this.#patience)
+    clearTimeout(this.#handshakeTimer)
     this.#heartbeat = setInterval(() => this.#beat(), this.#options.timing.pingMs)
-    this.#signOfLife = setInterval(() => this.#showLife(), this.#options.timing.busyPingMs)
+    this.#busyPing = setInterval(() => this.#pingWhileBusy(), this.#options.timing.busyPingMs)
     this.#events.established(this.#version)
   }
 
   #beat(): void {
     const { missedPings, pingMs } = this.#options.timing
-    if (this.#unheard >= missedPings) {
-      return this.fail(new CosignerError("E-LNK-009", { silentMs: (this.#unheard + 1) * pingMs }))
+    if (this.#unansweredBeats >= missedPings) {
+      return this.fail(new CosignerError("E-LNK-009", { silentMs: (this.#unansweredBeats + 1) * pingMs }))
     }
-    this.#unheard += 1
-    this.send({ kind: "ping", stamp: Math.round(performance.now() * 1000) })
+    this.#unansweredBeats += 1
+    this.#ping()
   }
 
   /** While this node works on a task, WaaS must be able to tell that it is slow and does not hang (formats.md 12). */
-  #showLife(): void {
-    if (this.#options.isWaitedFor?.() === true) {
-      this.send({ kind: "ping", stamp: Math.round(performance.now() * 1000) })
-    }
+  #pingWhileBusy(): void {
+    if (this.#options.isWaitedFor?.() === true) this.#ping()
+  }
+
+  #ping(): void {
+    this.send({ kind: "ping", stamp: Math.round(performance.now() * 1000) })
   }
 
   #measure(sentAt: number, waasMs: number): void {

@@ -84,7 +84,7 @@ export class NodeConnection {
   #party: PartyId | undefined
   #said: NodeSaid | undefined
   #lastHeard = performance.now()
-  #patience: ReturnType<typeof setTimeout> | undefined
+  #timer: ReturnType<typeof setTimeout> | undefined
   #packets: TokenBucket
   #bytes: TokenBucket
 
@@ -120,12 +120,12 @@ export class NodeConnection {
 
   open(socket: Socket): void {
     this.#socket = socket
-    this.#patience = setTimeout(() => this.refuse("silent"), this.options.limits.handshakeMs)
+    this.#timer = setTimeout(() => this.refuse("silent"), this.options.limits.handshakeMs)
   }
 
   /** Says that the socket is closed, by whichever side. */
   closed(): void {
-    clearTimeout(this.#patience)
+    clearTimeout(this.#timer)
     this.#phase = { kind: "ended" }
   }
 
@@ -136,7 +136,7 @@ export class NodeConnection {
     this.closed()
     // Not close(): the runtime would keep the socket until the other side answers, which it may never do.
     const farewellMs = status === "sent" ? this.options.limits.farewellMs : 0
-    this.#patience = setTimeout(() => this.#socket?.terminate(), farewellMs)
+    this.#timer = setTimeout(() => this.#socket?.terminate(), farewellMs)
     this.events.refused(this, reason)
   }
 
@@ -283,7 +283,7 @@ export class NodeConnection {
     if (this.#phase.kind !== "admitting") return
     if (refusal !== undefined) return this.refuse(refusal)
     this.#said = said
-    clearTimeout(this.#patience)
+    clearTimeout(this.#timer)
     this.#party = party
     this.#phase = { kind: "open", party }
     this.send({ kind: "welcome" })

@@ -16,7 +16,7 @@ import type { Relay, RelayLimits } from "./relayOptions.ts"
 import type { StandingKeeper } from "./standing.ts"
 
 /** Logs a failure of the engine's work, which is tried again later. */
-export const stuck = (log: Log, error: unknown): void =>
+export const engineFailed = (log: Log, error: unknown): void =>
   log.error("the engine failed; it tries again", { error: errorText(error) })
 
 /** The relay as the engine sees it. The engine is made first; until `connect` is called nobody is online, and frames are dropped. */
@@ -69,7 +69,7 @@ interface RelayParts {
 }
 
 export function relayFor({ engine, standing, signer, limits, log }: RelayParts): Relay {
-  const swallow = (work: Promise<void>): void => void work.catch((error: unknown) => stuck(log, error))
+  const swallow = (work: Promise<void>): void => void work.catch((error: unknown) => engineFailed(log, error))
   const peers = new PeerRelay({
     send: (party, frame) => void relay.send(party, frame),
     hears: (party) => relay.online().has(party) && engine.versions(nodeIdOf(party)).link >= LINK_WITH_PEERS,

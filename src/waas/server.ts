@@ -1,4 +1,7 @@
-/** One WaaS process: lock, store, keys, engine, relay and REST API on one port, started and stopped in that order. */
+/**
+ * One WaaS process: starts keys, store, webhooks, broadcasting, engine, the relay and the REST API on one port, and the console; and stops
+ * them so that answers under way are still sent.
+ */
 import { readFileSync } from "node:fs"
 import { toHex } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
@@ -16,13 +19,13 @@ import type { Documents, RelayPort } from "./engine/ports.ts"
 import { errorWord, type WaasFiles } from "./files.ts"
 import { waasKeys } from "./keyCommand.ts"
 import { type ServedStore, serveStore } from "./opening.ts"
-import { lateRelay, relayFor, stuck } from "./relayOfEngine.ts"
+import { engineFailed, lateRelay, relayFor } from "./relayOfEngine.ts"
 import { RELAY_LIMITS, type Relay } from "./relayOptions.ts"
 import { StandingKeeper } from "./standing.ts"
 import type { SharedStore } from "./store/shared.ts"
 import type { WaasStore } from "./store/store.ts"
 import { keepBroadcasting } from "./wallets/broadcast.ts"
-import { following } from "./wallets/progress.ts"
+import { updatingTransactions } from "./wallets/progress.ts"
 import { startWebhookDelivery, type WebhookDelivery } from "./webhooks/delivery.ts"
 import { announcing } from "./webhooks/news.ts"
 
@@ -92,7 +95,7 @@ export async function startWaas(
   const page = attachedConsole()
   const onNews = () => shared.tell({ kind: "webhooks" })
   const announced = announcing(bareStore, Date.now, onNews, () => shared.living() === 1)
-  const store = page.observing(following(announced))
+  const store = page.observing(updatingTransactions(announced))
   opened.defer(startBroadcasting({ store, shared, chains: config.chains, fetch, now: Date.now, log }))
   const engine = await Engine.open({ ...engineOptions(config, late.port, keys.tasks, log), store, shared })
   const standing = await StandingKeeper.open({
@@ -256,7 +259,7 @@ function keepTicking(engine: Engine, log: Log): ReturnType<typeof setInterval> {
     busy = true
     engine
       .tick()
-      .catch((error: unknown) => stuck(log, error))
+      .catch((error: unknown) => engineFailed(log, error))
       .finally(() => {
         busy = false
       })
@@ -276,7 +279,7 @@ function keepForgetting(
     const count = await store.forgetEnded(Date.now() - retentionMs, FORGOTTEN_AT_ONCE)
     if (count > 0) log.debug("ended signing requests were forgotten", { count })
   }
-  return setInterval(() => void forget().catch((error: unknown) => stuck(log, error)), FORGET_MS)
+  return setInterval(() => void forget().catch((error: unknown) => engineFailed(log, error)), FORGET_MS)
 }
 
 /** Encodes and signs documents with the key of WaaS. */

@@ -25,7 +25,7 @@ import type { SharedStore } from "../../src/waas/store/shared.ts"
 import { createSqliteStore } from "../../src/waas/store/sqlite.ts"
 import type { StoreWrite, WaasStore } from "../../src/waas/store/store.ts"
 import { type ConfiguredChain, chainsOf } from "../../src/waas/wallets/chains.ts"
-import { following } from "../../src/waas/wallets/progress.ts"
+import { updatingTransactions } from "../../src/waas/wallets/progress.ts"
 import { type ConfiguredToken, tokensOf } from "../../src/waas/wallets/tokens.ts"
 import { announcing } from "../../src/waas/webhooks/news.ts"
 import type { PeerMemory } from "../../src/wire/channel.ts"
@@ -107,7 +107,7 @@ export class Rig implements AsyncDisposable {
       },
     }
     const announced = announcing(failing, this.clock.now, () => this.onNews())
-    this.store = observing(following(announced), (writes) => this.onWritten(writes))
+    this.store = observing(updatingTransactions(announced), (writes) => this.onWritten(writes))
     this.shared = alone(this.store)
     this.engine = await Engine.open({
       store: this.store,

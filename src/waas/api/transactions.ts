@@ -8,10 +8,19 @@ import type { WalletTransaction } from "../store/model.ts"
 import type { TransactionFilter } from "../store/store.ts"
 import { MessageDestination, wantedSignature } from "../wallets/messages.ts"
 import { STATUS } from "../wallets/progress.ts"
-import { addressOf, begun, commonFields, newTransaction, once, oneByOne, signing, transactionIn } from "./asking.ts"
 import type { ApiContext } from "./context.ts"
 import { pageFields, pageOf, pageQuery } from "./page.ts"
 import { closed, Id, notServed, type Route, route, Words } from "./route.ts"
+import {
+  addressOf,
+  beginSigning,
+  begun,
+  commonFields,
+  newTransaction,
+  once,
+  oneAtATime,
+  transactionIn,
+} from "./transactionRequests.ts"
 import { enabledChain, shownWallet } from "./wallets.ts"
 
 const TRANSACTIONS = "/v2/transactions"
@@ -40,7 +49,7 @@ export const transactionRoutes = (api: ApiContext): readonly Route[] => [
     role: "operate",
     summary: "Cancel a transaction that is not signed yet",
     handle: async ({ params }) =>
-      begun(await oneByOne(api, params, async () => cancel(api, await transactionIn(api, params)))),
+      begun(await oneAtATime(api, params, async () => cancel(api, await transactionIn(api, params)))),
   }),
   notServed(
     "POST",
@@ -137,7 +146,7 @@ const messageSign = (api: ApiContext, body: MessageSign): Promise<WalletTransact
     const address = await addressOf(api, wallet, chain, body.source.address)
     const wanted = wantedSignature(body.destination, address, chain)
     const record = newTransaction(api, body, { fingerprint, wallet, chain, address, type: "MessageSign" })
-    await signing(api, record, { wallet, chain, address, wanted })
+    await beginSigning(api, record, { wallet, chain, address, wanted })
     return record
   })
 

@@ -22,19 +22,19 @@ import {
 } from "../wallets/evmDraft.ts"
 import { type JsonRpc, jsonRpcOf } from "../wallets/jsonRpc.ts"
 import type { AssetToken } from "../wallets/tokens.ts"
+import type { ApiContext } from "./context.ts"
+import { closed, Id, param, type Route, route } from "./route.ts"
 import {
   addressOf,
+  beginSigning,
   begun,
   commonFields,
   newTransaction,
   once,
-  oneByOne,
+  oneAtATime,
   Source,
-  signing,
   transactionIn,
-} from "./asking.ts"
-import type { ApiContext } from "./context.ts"
-import { closed, Id, param, type Route, route } from "./route.ts"
+} from "./transactionRequests.ts"
 import { enabledChain, shownWallet } from "./wallets.ts"
 
 const TRANSACTIONS = "/v2/transactions"
@@ -156,7 +156,7 @@ const broadcastRoutes = (api: ApiContext): readonly Route[] => [
     role: "operate",
     path: `${TRANSACTIONS}/:transaction_id/sign_and_broadcast`,
     summary: "Sign and broadcast a transaction that was only built",
-    handle: ({ params }) => oneByOne(api, params, () => signBuilt(api, params)),
+    handle: ({ params }) => oneAtATime(api, params, () => signBuilt(api, params)),
   }),
 ]
 
@@ -172,7 +172,7 @@ async function signBuilt(api: ApiContext, params: Readonly<Record<string, string
     subStatus: "Built",
     updatedMs: api.now(),
   }
-  await signing(api, record, { wallet, chain, address, wanted: wantedOf(record) })
+  await beginSigning(api, record, { wallet, chain, address, wanted: wantedOf(record) })
   return begun(record)
 }
 
@@ -326,7 +326,7 @@ const send = (
         await api.store.commit([{ put: "transaction", record: built }])
         return built
       }
-      await signing(api, record, { wallet, chain, address, wanted: wantedOf(record) })
+      await beginSigning(api, record, { wallet, chain, address, wanted: wantedOf(record) })
       return record
     }),
   )

@@ -16,7 +16,7 @@ import { assembled } from "./evmDraft.ts"
 import { signatureText } from "./messages.ts"
 
 /** The store, except that each commit that writes a signing request also writes its transaction in the matching state. */
-export function following(store: WaasStore): WaasStore {
+export function updatingTransactions(store: WaasStore): WaasStore {
   return {
     ...store,
     async commit(writes) {

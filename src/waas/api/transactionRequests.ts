@@ -129,7 +129,7 @@ interface MessageSigning {
 }
 
 /** Makes the signing request for the transaction, and writes both in one commit. */
-export async function signing(api: ApiContext, record: WalletTransaction, parts: MessageSigning): Promise<void> {
+export async function beginSigning(api: ApiContext, record: WalletTransaction, parts: MessageSigning): Promise<void> {
   const { wallet, chain, address, wanted } = parts
   const { content, signatureType, tweak } = wanted
   const message = { bip32_path: address.path, tweak }
@@ -147,7 +147,7 @@ export async function signing(api: ApiContext, record: WalletTransaction, parts:
     ...(record.signers === undefined ? {} : { key_share_holder_group_id: record.signers.groupId }),
     ...(record.signers?.nodeIds === undefined ? {} : { used_tss_node_ids: [...record.signers.nodeIds] }),
     ...signed,
-    extra_info: { wallet: await walletShape(api, wallet), ...told(record, address, content) },
+    extra_info: { wallet: await walletShape(api, wallet), ...extraInfoOf(record, address, content) },
     description: record.description,
   }
   const made = {
@@ -162,7 +162,7 @@ export async function signing(api: ApiContext, record: WalletTransaction, parts:
  * What extra_info says about the transaction. An EVM message is valid on every chain, and nodes refuse a chain in extra_info beside such
  * a payload, so chain and address are left out for it.
  */
-function told(record: WalletTransaction, address: WalletAddress, content: SignatureWish["content"]): JsonObject {
+function extraInfoOf(record: WalletTransaction, address: WalletAddress, content: SignatureWish["content"]): JsonObject {
   const { chain_id, ...shape } = transaction(record)
   const isAnyChain = "payload" in content && content.payload.format.startsWith("evm/") && record.type === "MessageSign"
   return isAnyChain
@@ -196,7 +196,7 @@ export async function transactionIn(
 }
 
 /** Runs one piece of work at a time for each transaction, over all replicas, so that one is never both cancelled and signed. */
-export const oneByOne = <T>(
+export const oneAtATime = <T>(
   { shared }: ApiContext,
   params: Readonly<Record<string, string>>,
   work: () => Promise<T>,
