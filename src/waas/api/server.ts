@@ -6,7 +6,8 @@
 import { randomUUID } from "node:crypto"
 import { Elysia } from "elysia"
 import { build } from "../../build.ts"
-import { type Code, CosignerError, errorText } from "../../errors.ts"
+import { type Code, CosignerError, errorText, isCode } from "../../errors.ts"
+import { errnoOf } from "../../files.ts"
 import type { Log } from "../../log.ts"
 import type { Signer } from "../../wire/signed.ts"
 import { ApiFailure } from "../failure.ts"
@@ -145,6 +146,16 @@ const LATER: Partial<Readonly<Record<Code, string>>> = {
   "E-WAA-090": "too many calls wait for the replica of WaaS that works on the request",
 }
 
+/** What SQLite says of a disk that is full, read-only or failing. Damage is not among it: it does not pass. */
+const PASSING = /^SQLITE_(?:FULL|IOERR|READONLY|BUSY)/
+
+/** Why the caller should ask again later; undefined for every other failure. */
+function whyLater(error: unknown): string | undefined {
+  if (isCode(error, "E-WAA-006") && PASSING.test(errnoOf(error.cause) ?? "")) return "the disk of WaaS takes no writes"
+  const code: Code | undefined = error instanceof CosignerError ? error.code : undefined
+  return code && LATER[code]
+}
+
 /** The error answer of formats.md 7.3. An internal error goes to the log; the caller gets only the id under which the log has it. */
 function failed(error: unknown, log: Log): Response {
   const error_id = randomUUID().replaceAll("-", "")
@@ -157,8 +168,7 @@ function failed(error: unknown, log: Log): Response {
       },
     )
   }
-  const code: Code | undefined = error instanceof CosignerError ? error.code : undefined
-  const later = code && LATER[code]
+  const later = whyLater(error)
   if (later !== undefined) {
     log.warn("a request is to be made again", { error_id, error: errorText(error) })
     const error_message = `${later}: ask again; under one request_id it stays one request`

@@ -147,6 +147,26 @@ test("a database that is away is said so, with when to ask again", async () => {
   expect(text).not.toContain("postgres")
 })
 
+test("a disk that takes no writes is said so in the same way, and damage is not", async () => {
+  await using rig = await Rig.open()
+  const caller = await Caller.of(rig)
+  const answers = []
+  for (const code of [
+    "SQLITE_FULL",
+    "SQLITE_IOERR_WRITE",
+    "SQLITE_READONLY_DBMOVED",
+    "SQLITE_BUSY",
+    "SQLITE_CORRUPT",
+  ]) {
+    const cause = Object.assign(new Error("of SQLite"), { code })
+    rig.failCommits = new CosignerError("E-WAA-006", { file: "waas.db", problem: cause.message }, { cause })
+    const { status, text } = await caller.post(VAULTS, { name: "a", vault_type: "Org-Controlled" })
+    answers.push(status)
+    expect(text).not.toContain("SQLite")
+  }
+  expect(answers).toEqual([503, 503, 503, 503, 500])
+})
+
 test("groups: make, get, list by type", async () => {
   await using rig = await Rig.open()
   const { caller, base } = await withVault(rig)
