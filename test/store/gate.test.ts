@@ -28,6 +28,13 @@ test("no copy begins in a commit", () => {
   both.copier.shared()[Symbol.dispose]()
 })
 
+test("a lock that fails in another way lets no commit through", () => {
+  using folder = new Folder()
+  using both = gates(folder)
+  both.node[Symbol.dispose]()
+  expect(() => both.node.alone()).toThrow()
+})
+
 test("a copier that hangs is waited for once; when it is gone, commits and copies keep apart again", () => {
   using folder = new Folder()
   using both = gates(folder)

@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -15,6 +16,7 @@ import {
 } from "node:fs"
 import { dirname, join } from "node:path"
 import { CosignerError } from "../../src/errors.ts"
+import { SecretsFile } from "../../src/store/file.ts"
 import { openStore } from "../../src/store/store.ts"
 import { claimOf, codeOf, Folder, groupNo, groupSecret, password } from "./fixtures.ts"
 
@@ -153,6 +155,21 @@ test("what a reader left that was killed in its copy is removed, and no copy tha
   // by the next reader
   folder.open(true).close()
   expect(kept()).toEqual(expected)
+})
+
+test("a file that was moved clears nothing beside its old name, which may be another process's by now", () => {
+  using folder = new Folder()
+  folder.create().close()
+  const left = join(folder.path, ".cosigner-making-old")
+  using file = SecretsFile.open(folder.db, false)
+  mkdirSync(left)
+  utimesSync(left, 1, 1)
+  renameSync(folder.db, `${folder.db}.moved`)
+  file.forgetReplaced()
+  expect(existsSync(left)).toBe(true)
+  renameSync(`${folder.db}.moved`, folder.db)
+  file.forgetReplaced()
+  expect(existsSync(left)).toBe(false)
 })
 
 test("a copy that cannot be removed keeps no other one", () => {
