@@ -113,7 +113,7 @@ export const backupCodes = {
     kind: "fault",
     exit: EXIT.failure,
     what: (d) => `the new backup ${d.path} was not proven and was removed: ${d.said}`,
-    next: "read the reason, then repeat with: cosigner backup create; the last proven backup is still there",
+    next: "read the reason, then make the backup again; the last proven backup is still there",
   }),
   "E-BAK-019": entry<OfBackupFile & { readonly why: string }>({
     kind: "fault",

@@ -4,13 +4,13 @@
  */
 import { rmSync } from "node:fs"
 import { basename, join } from "node:path"
-import { CosignerError, codeField, errorText } from "../errors.ts"
+import { codeField, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 import type { Secret } from "../secret.ts"
 import type { Store } from "../store/store.ts"
+import { backUpApart } from "./apart.ts"
 import { NODE_BACKUPS } from "./backupNames.ts"
 import { nameProven, type Written, writeBackup } from "./backupWork.ts"
-import { program } from "./program.ts"
 import { scratchBeside, unprovenOf } from "./scratch.ts"
 
 export interface BackupJob {
@@ -59,10 +59,6 @@ async function written(job: BackupJob, path: string, unproven: string, nowMs: nu
   return await writeBackup(unproven, snapshot, { password, chosen: undefined, nowMs, pause })
 }
 
-/** Runs `cosigner backup verify` in a separate process, because it needs memory and processor time that the node needs. */
-export async function proveApart(path: string, passwordFile: string): Promise<void> {
-  const args = ["backup", "verify", path, "--password-file", passwordFile, "--json"]
-  const child = Bun.spawn([...program, ...args], { stdin: "ignore", stdout: "ignore", stderr: "pipe" })
-  const [said, exit] = await Promise.all([new Response(child.stderr).text(), child.exited])
-  if (exit !== 0) throw new CosignerError("E-BAK-018", { path, said: said.trim().slice(0, 400) })
-}
+/** Proves a backup by `cosigner backup verify`, in a process of its own. Rejects with E-BAK-018. */
+export const proveApart = (path: string, passwordFile: string): Promise<void> =>
+  backUpApart(["backup", "verify", path, "--password-file", passwordFile], path)

@@ -3,10 +3,10 @@
  * memory and processor time that the serving process needs.
  */
 import { join } from "node:path"
-import { CosignerError, codeField, errorText } from "../errors.ts"
+import { codeField, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
+import { backUpApart } from "./apart.ts"
 import { WAAS_BACKUPS } from "./backupNames.ts"
-import { program } from "./program.ts"
 import { repeat } from "./schedule.ts"
 
 interface WaasBackupJob {
@@ -52,11 +52,8 @@ async function backUpOnce(job: WaasBackupJob, stopping: AbortSignal): Promise<bo
 const failed = ({ log }: WaasBackupJob, error: unknown): void =>
   log.error("a scheduled backup of WaaS failed", { ...codeField(error), why: errorText(error) })
 
-/** Runs the command in a separate process. It is ended when this process stops, and the next one removes what it had begun. */
-export async function makeApart(job: WaasBackupJob, path: string, signal: AbortSignal): Promise<void> {
+/** Makes one by `cosigner waas backup create`. The process ends when this one stops, and the next one removes what it had begun. */
+export function makeApart(job: WaasBackupJob, path: string, signal: AbortSignal): Promise<void> {
   const where = ["--dir", job.dir, "--config", job.config, "--out", path, "--password-file", job.passwordFile]
-  const words = [...program, "waas", "backup", "create", ...where, "--json"]
-  const child = Bun.spawn(words, { stdin: "ignore", stdout: "ignore", stderr: "pipe", signal })
-  const [said, exit] = await Promise.all([new Response(child.stderr).text(), child.exited])
-  if (exit !== 0) throw new CosignerError("E-BAK-018", { path, said: said.trim().slice(-400) })
+  return backUpApart(["waas", "backup", "create", ...where], path, signal)
 }

@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { readKeyFile } from "../../src/config/keyFile.ts"
 import { systemRng } from "../../src/crypto/random.ts"
 import { CosignerError } from "../../src/errors.ts"
+import { errorIn } from "../../src/jobs/apart.ts"
 import { NODE_BACKUPS } from "../../src/jobs/backupNames.ts"
 import { type BackupJob, backUp, proveApart } from "../../src/jobs/backups.ts"
 import { checkUp } from "../../src/jobs/checkups.ts"
@@ -178,6 +179,13 @@ test("a backup that is not proven gets no name, is removed, and takes no older o
   })
   expect(await backUp(spoiling)).toBe(false)
   expect(spoiling.log.said[0]).toContain("E-BAK-007")
+})
+
+test("of a command that failed its error is kept from its code on, whatever it said before and however long the advice is", () => {
+  const error = "cosigner: E-BAK-008 no space left for /b/waas.cosigner\n  next: "
+  expect(errorIn(`copying the database\nsealed 256 MiB\n${error}${"free some ".repeat(90)}\n`)).toStartWith(error)
+  expect(errorIn("killed\n")).toBe("killed")
+  expect(errorIn("")).toBe("")
 })
 
 test("a check-up proves every active share and keeps the result; a wrong share is found", async () => {
