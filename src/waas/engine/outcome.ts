@@ -156,7 +156,7 @@ const verified = new Set<string>()
 const REMEMBERED = 4096
 
 function verifiesOnce(task: SignedUnder, key: Bytes, message: Bytes, signature: Bytes, recovery: string): boolean {
-  // No two sets of fields have the same name: `recovery`, which a node chooses, is the only one that can contain a space.
+  // No two sets of fields have the same name: no field contains a space (wire/outcome.ts).
   const name = [task.signature_type, recovery, toHex(key), toHex(signature), toHex(message)].join(" ")
   if (verified.has(name)) return true
   if (!verifies(task, key, message, signature, recovery)) return false

@@ -1,6 +1,7 @@
 /** A known node that talks without end: it costs WaaS neither a commit each time, nor memory, nor its own endings. */
 import { expect, test } from "bun:test"
 import { silentLog } from "../../../src/log.ts"
+import { nodeReport } from "../../../src/waas/engine/frames.ts"
 import { ReportQuota } from "../../../src/waas/engine/heard.ts"
 import type { Report } from "../../../src/wire/frames.ts"
 import { logTo } from "../../support/logTo.ts"
@@ -141,4 +142,11 @@ test("what a node makes WaaS say is said once a minute, for each node", () => {
   )
   for (let n = 0; n < 50; n++) for (const node of ["a", "b"]) heard.complain(node, "report dropped", { n })
   expect(said).toEqual(["a", "b"])
+})
+
+test("what a node's words may take of a record is bounded", () => {
+  const report = { kind: "report", taskId: "t", digest: "", type: "KeySign", status: 170, attempt: 1 } as const
+  const long = { ...report, approved: true, code: "E".repeat(200), reason: "r".repeat(5_000), outcome: undefined }
+  const { code, reason } = nodeReport(long, undefined, 0)
+  expect([code.length, reason.length]).toEqual([64, 1_000])
 })

@@ -134,6 +134,19 @@ test.each([
   }
 })
 
+test("an ECDSA signature without a recovery id is refused, even if that would be 0", () => {
+  for (let child = 0; child < 100; child++) {
+    const task = keySign(1, [{ bip32_path: `m/86/${child}`, msg_hash: digest, tweak: "" }])
+    let recovery: string | undefined
+    const without = signed(task, (all) => {
+      recovery = all[0]?.signature_recovery
+      return all.map((one) => ({ ...one, signature_recovery: "" }))
+    })
+    if (recovery === "00") return expect(verdict(task, without)).toBe("refused")
+  }
+  return expect.unreachable()
+})
+
 test("the other root of an ECDSA signature is refused", () => {
   const task = keySign(1, two)
   const high = first((of) => {
