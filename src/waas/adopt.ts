@@ -51,7 +51,7 @@ interface Adoption {
 
 /**
  * Asks the nodes and stores what is new, in one commit. Before that, it makes this database the newest copy, durably. Throws E-WAA-002
- * to -006 and -011, and for a shared database -070 to -073.
+ * to -006, -011 and -075, and for a shared database -070 to -073.
  */
 export async function adopt(config: WaasConfig, files: WaasFiles, options: AdoptOptions): Promise<Adoption> {
   await using opened = new AsyncDisposableStack()

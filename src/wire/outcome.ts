@@ -16,7 +16,7 @@ import {
 import type { TaskOutcome } from "./frames.ts"
 import { anObject, closed, integer, list, malformed, oneOf, parseJson, type Read, text, textUpTo } from "./json.ts"
 
-/** An outcome repeats the messages of its task, which fit into 1 MiB; the rest is for signatures and keys. */
+/** An outcome repeats the messages of its task. task.ts refuses a task whose outcome would be larger. */
 export const MAX_OUTCOME_BYTES = 1536 * 1024
 
 const publicKey = hex(32, 33)

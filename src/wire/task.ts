@@ -41,6 +41,7 @@ import {
   text,
   textUpTo,
 } from "./json.ts"
+import { MAX_OUTCOME_BYTES } from "./outcome.ts"
 
 /** The index of a type is its number on the wire (framesCodec.ts), so the order must not change. */
 export const TASK_TYPES = ["KeyGen", "KeySign", "KeyReshare", "KeyShareSign"] as const
@@ -239,7 +240,17 @@ function checkedPayloads(task: KeySignTask, at: string): KeySignTask {
   return checkedMessages(task, at)
 }
 
+/** The most JSON that an outcome adds to a message: the names of its fields, public key, signature, recovery id. */
+const SIGNED_BYTES = 320
+
+/** Refuses what could not end: the report of a signature repeats the message, and has its own bound. */
 function checkedMessages(task: KeySignTask, at: string): KeySignTask {
+  const sizes = task.messages.map(
+    ({ bip32_path, msg_hash, tweak }) => bip32_path.length + msg_hash.length + tweak.length,
+  )
+  if (sizes.reduce((sum, size) => sum + size + SIGNED_BYTES, SIGNED_BYTES) > MAX_OUTCOME_BYTES) {
+    malformed(`${at}.messages`, "more than the report of their signatures can hold")
+  }
   for (const [i, message] of task.messages.entries()) {
     const where = `${at}.messages[${i}]`
     if (task.signature_type !== 2 && message.msg_hash.length !== 66) malformed(where, "msg_hash is not 32 bytes")

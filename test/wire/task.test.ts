@@ -2,6 +2,8 @@ import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
 import { utf8 } from "../../src/bytes.ts"
 import { isCode } from "../../src/errors.ts"
+import type { TaskOutcome } from "../../src/wire/frames.ts"
+import { MAX_OUTCOME_BYTES, writeOutcome } from "../../src/wire/outcome.ts"
 import { decodeTask, encodeTask, MAX_TASK_BYTES, type Task, taskDigest } from "../../src/wire/task.ts"
 import { keyGen, keyReshare, keyShareSign, keySign, someNodeIds } from "./documents.ts"
 
@@ -202,4 +204,31 @@ test("encodeTask refuses what nodes would refuse", () => {
   } catch (error) {
     expect(isCode(error, "E-LNK-020")).toBe(true)
   }
+})
+
+test("a task whose signatures fit into no report is refused: it would be signed and could never end", () => {
+  const asked = (bytes: number, count: number) => {
+    const message = { bip32_path: "m/44/501/0/0/5", msg_hash: `0x${"ab".repeat(bytes)}`, tweak: "" }
+    const messages = Array.from({ length: count }, () => message)
+    return { ...keySign, version: 3, signature_type: 2, messages, used_node_ids: someNodeIds(3) } as const
+  }
+  const ended = ({ messages }: ReturnType<typeof asked>): TaskOutcome => {
+    const signed = { public_key: "ab".repeat(33), signature: "ab".repeat(64), signature_recovery: "00" } as const
+    return { type: "signatures", signatures: messages.map((message) => ({ ...message, ...signed })) }
+  }
+  // The largest batch of the REST API.
+  expect(decodeTask(encodeTask(asked(16_384, 32)))).toEqual(asked(16_384, 32))
+  for (const [bytes, count] of [
+    [65_536, 11],
+    [65_536, 12],
+    [24_500, 32],
+    [24_300, 32],
+  ] as const) {
+    const task = asked(bytes, count)
+    const isTaken = !("problem" in decodeTask(utf8(JSON.stringify(task))))
+    expect(isTaken && writeOutcome(ended(task)).length > MAX_OUTCOME_BYTES).toBe(false)
+  }
+  expect(decodeTask(utf8(JSON.stringify(asked(65_536, 12))))).toMatchObject({
+    problem: expect.stringContaining("$.messages"),
+  })
 })
