@@ -5,11 +5,9 @@
 import { appendFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { SQL } from "bun"
-import { fromHex } from "../../src/bytes.ts"
-import { object, text } from "../../src/kit/demo/deployment.ts"
+import { accessBy, object, text } from "../../src/kit/demo/deployment.ts"
 import { type DemoVault, generateKeys, makeVault } from "../../src/kit/demo/keys.ts"
 import { runToEnd, startActor } from "../../src/kit/demo/processes.ts"
-import { Secret } from "../../src/secret.ts"
 import type { Client } from "../../src/waas/client.ts"
 import { freePort } from "../../test/support/freePort.ts"
 import { startPostgres, type TestPostgres } from "../../test/support/postgres.ts"
@@ -226,13 +224,7 @@ async function makeReplicas(
   const targets: Target[] = []
   for (const name of names) {
     const key = object(await runToEnd(program, ["waas", "key", "create", "--dir", name, "--name", name, "--json"], dir))
-    const secret = fromHex(text(key, "secret"))
-    if (secret === undefined) throw new Error("an API key is hex")
-    const responseKey = text(made, "response_key")
-    targets.push({
-      port: freePort(),
-      access: { apiKeyCurve: "ed25519", apiKeySecret: Secret.take(secret), responseKey },
-    })
+    targets.push({ port: freePort(), access: accessBy(key, text(made, "response_key")) })
   }
   return { waasKey: text(made, "public_key"), targets }
 }

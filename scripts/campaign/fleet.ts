@@ -12,11 +12,9 @@ import {
   writeFileSync,
 } from "node:fs"
 import { dirname, join } from "node:path"
-import { fromHex } from "../../src/bytes.ts"
-import { object, text } from "../../src/kit/demo/deployment.ts"
+import { accessBy, object, text } from "../../src/kit/demo/deployment.ts"
 import { type Actor, type Program, runToEnd, startActor } from "../../src/kit/demo/processes.ts"
 import type { Level } from "../../src/log.ts"
-import { Secret } from "../../src/secret.ts"
 import { FORMAT } from "../../src/store/fileFormat.ts"
 import { type Client, createClient } from "../../src/waas/client.ts"
 import { openCheaply } from "../../test/support/cheapUnlock.ts"
@@ -98,8 +96,6 @@ export class Fleet implements AsyncDisposable {
     const made = object(await runToEnd(program, ["waas", "init", "--dir", "waas", "--json"], dir))
     writeFileSync(join(dir, "waas", "waas.toml"), `${LIMITS}${hasPages ? WAAS_PAGE : ""}`, { mode: 0o600 })
     const key = object(await runToEnd(program, ["waas", "key", "create", "--dir", "waas", "--json"], dir))
-    const apiKeySecret = fromHex(text(key, "secret"))
-    if (apiKeySecret === undefined) throw new Error("an API key is hex")
     const port = freePort()
     const listen = `127.0.0.1:${port}`
     const names = Array.from({ length: count }, (_, index) => `node${index + 1}`)
@@ -113,12 +109,7 @@ export class Fleet implements AsyncDisposable {
     nodes.forEach(openCheaply)
     for (const node of nodes)
       appendFileSync(configOf(node), `\n[log.std]\nlevel = "${level}"\n${hasPages ? NODE_PAGE : ""}`)
-    const client = createClient({
-      baseUrl: `http://${listen}`,
-      apiKeyCurve: "ed25519",
-      apiKeySecret: Secret.take(apiKeySecret),
-      responseKey: text(made, "response_key"),
-    })
+    const client = createClient({ baseUrl: `http://${listen}`, ...accessBy(key, text(made, "response_key")) })
     const fleet = new Fleet({ dir, listen, nodes, client, wires, level })
     await fleet.begin("waas")
     return fleet

@@ -2,11 +2,9 @@
 import { expect, test } from "bun:test"
 import { mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { fromHex } from "../../src/bytes.ts"
-import { object, text } from "../../src/kit/demo/deployment.ts"
+import { accessBy, object, text } from "../../src/kit/demo/deployment.ts"
 import { type DemoVault, generateKeys, makeVault } from "../../src/kit/demo/keys.ts"
 import { type Actor, runToEnd, startActor } from "../../src/kit/demo/processes.ts"
-import { Secret } from "../../src/secret.ts"
 import { type Client, createClient } from "../../src/waas/client.ts"
 import { binary } from "../support/binary.ts"
 import { freePort } from "../support/freePort.ts"
@@ -30,14 +28,7 @@ test("waas.db deleted after a kill: adopted from three nodes, the same keys sign
   }
   const client = async (): Promise<Client> => {
     const created = await runToEnd(program, ["waas", "key", "create", "--dir", "waas", "--name", "t", "--json"], dir)
-    const secret = fromHex(text(object(created), "secret"))
-    if (secret === undefined) throw new Error("an API key is hex")
-    return createClient({
-      baseUrl: `http://${listen}`,
-      apiKeyCurve: "ed25519",
-      apiKeySecret: Secret.take(secret),
-      responseKey: text(made, "response_key"),
-    })
+    return createClient({ baseUrl: `http://${listen}`, ...accessBy(object(created), text(made, "response_key")) })
   }
   const waas = () => begin("waas", ["waas", "start", "--dir", "waas", "--listen", listen], dir, "WaaS listening on ")
   try {

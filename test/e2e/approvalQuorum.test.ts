@@ -6,56 +6,25 @@ import { expect, test } from "bun:test"
 import { randomUUID } from "node:crypto"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { type Hex, keccak256, parseEther, serializeTransaction } from "viem"
 import type { ApprovalDecision } from "../../src/approvals/statement.ts"
 import { until } from "../../src/kit/demo/keys.ts"
 import { runToEnd } from "../../src/kit/demo/processes.ts"
 import { readyVault, scannedDeployment } from "./deployment.ts"
+import { EXCHANGE, KEEPERS, type Keeper, payment, treasuryRules } from "./treasury.ts"
 import { awaited, wordOn } from "./words.ts"
 
 const LONG = process.env["COSIGNER_LONG"] === "1"
-const EXCHANGE = "0x0f76F604fd7762Bd94B48CA2523F69ab9665c97f"
-const PATH = "m/44/60/0/0/5"
-const NAMES = ["alice", "bob", "carol"] as const
-type Name = (typeof NAMES)[number]
-
-const config = (keys: Readonly<Record<Name, string>>): string => `
-${NAMES.map((name) => `[[approvers]]\nname = "${name}"\nkey = "${keys[name]}"`).join("\n")}
-[[approver_groups]]
-name = "treasury"
-members = ["alice", "bob", "carol"]
-[embedded_risk_control_rules]
-enable = true
-[embedded_risk_control_rules.key_gen]
-reject_all = false
-ALLOW_LIST
-[embedded_risk_control_rules.key_sign]
-reject_all = false
-[[embedded_risk_control_rules.key_sign.require]]
-group = "treasury"
-min = 2
-above = "1 ETH"
-`
-
-function payment(value: string, nonce: number): { readonly raw: Hex; readonly hash: Hex } {
-  const raw = serializeTransaction({
-    ...{ type: "eip1559", chainId: 1, nonce, to: EXCHANGE, value: parseEther(value) },
-    ...{ gas: 21_000n, maxFeePerGas: 1_000_000_000n, maxPriorityFeePerGas: 0n },
-  })
-  return { raw, hash: keccak256(raw) }
-}
-
 /** Keys of three people, made and used by ssh-keygen. */
 async function people(folder: string) {
   mkdirSync(folder)
   const program = { words: ["ssh-keygen"] }
   const keys: Record<string, string> = {}
-  for (const name of NAMES) {
+  for (const name of KEEPERS) {
     const type = name === "bob" ? ["-t", "ecdsa", "-b", "256"] : ["-t", "ed25519"]
     await runToEnd(program, ["-q", ...type, "-N", "", "-C", name, "-f", name], folder)
     keys[name] = (await Bun.file(join(folder, `${name}.pub`)).text()).trim()
   }
-  const sign = async (name: Name, statement: Uint8Array): Promise<string> => {
+  const sign = async (name: Keeper, statement: Uint8Array): Promise<string> => {
     const file = `${randomUUID()}.txt`
     writeFileSync(join(folder, file), statement)
     await runToEnd(program, ["-q", "-Y", "sign", "-n", "cosigner-approval", "-f", name, file], folder)
@@ -71,20 +40,18 @@ test.if(LONG)(
     const { deployment } = scanned
     const { keys, sign } = await people(join(deployment.dir, "people"))
     for (const node of deployment.nodes) {
-      const allow = `[[embedded_risk_control_rules.key_gen.allow_list]]\nthreshold = 2\nnode_ids = ${JSON.stringify(deployment.nodes.map(({ nodeId }) => nodeId))}`
+      const allow = `[embedded_risk_control_rules.key_gen]\nreject_all = false\n[[embedded_risk_control_rules.key_gen.allow_list]]\nthreshold = 2\nnode_ids = ${JSON.stringify(deployment.nodes.map(({ nodeId }) => nodeId))}`
       const file = join(node.dir, "configs", "cosigner.toml")
-      writeFileSync(file, `${await Bun.file(file).text()}\n${config(keys).replace("ALLOW_LIST", allow)}`)
+      writeFileSync(file, `${await Bun.file(file).text()}\n${treasuryRules(keys, allow)}`)
     }
     const vault = await readyVault(deployment, 2)
     const { client } = deployment
 
     const ask = async (value: string, nonce: number): Promise<string> => {
-      const { raw, hash } = payment(value, nonce)
       const { sign_request_id: id } = await client.createSignRequest(vault.vaultId, {
-        ...{ request_id: randomUUID(), curve: "SECP256K1", signature_type: 1, deadline_seconds: 120 },
+        ...{ request_id: randomUUID(), deadline_seconds: 120 },
+        ...payment(value, nonce),
         key_share_holder_group_id: vault.holderGroupId,
-        messages: [{ bip32_path: PATH, msg_hash: hash, payload: 0 }],
-        payloads: [{ format: "evm/transaction", data: Buffer.from(raw.slice(2), "hex").toString("base64") }],
       })
       return id
     }
@@ -96,7 +63,7 @@ test.if(LONG)(
       })
     const waits = (id: string, is: (by: readonly string[], request: boolean) => boolean) =>
       awaited(client, vault.vaultId, id, is)
-    const say = async (id: string, name: Name, decision: ApprovalDecision) => {
+    const say = async (id: string, name: Keeper, decision: ApprovalDecision) => {
       const { statement, reading } = await wordOn(await waits(id, () => true), name, decision)
       expect(reading[0]).toContain(`to ${EXCHANGE}`)
       const word = { statement: Buffer.from(statement).toString(), ssh_signature: await sign(name, statement) }

@@ -14,6 +14,7 @@ import { chromium, openBrowser } from "../support/browser.ts"
 import { type TemporaryFolder, temporaryFolder } from "../support/temporaryFolder.ts"
 import { runBeside, type ScannedDeployment, scannedDeployment } from "./deployment.ts"
 import { membersTable } from "./guarded.ts"
+import { EXCHANGE } from "./treasury.ts"
 
 const isLong = process.env["COSIGNER_LONG"] === "1"
 const missing = ["ssh-keygen", "ssh-agent", "ssh-add"].filter((name) => Bun.which(name) === null)
@@ -21,7 +22,6 @@ if (isLong && missing.length > 0)
   console.log(`skipped: approvals on the binary, because there is no ${missing.join(", ")}`)
 if (isLong && chromium === undefined) console.log("skipped: a passkey on the binary, because no chromium is installed")
 
-const EXCHANGE = "0x0f76F604fd7762Bd94B48CA2523F69ab9665c97f"
 const PEOPLE = ["ops", "ada", "bob", "carol"] as const
 type Person = (typeof PEOPLE)[number]
 

@@ -6,10 +6,8 @@
 import { randomBytes } from "node:crypto"
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { fromHex } from "../../src/bytes.ts"
-import { object, text } from "../../src/kit/demo/deployment.ts"
+import { accessBy, object, text } from "../../src/kit/demo/deployment.ts"
 import { type Actor, runToEnd, startActor } from "../../src/kit/demo/processes.ts"
-import { Secret } from "../../src/secret.ts"
 import { type Client, createClient } from "../../src/waas/client.ts"
 import { root } from "../support/binary.ts"
 import { freePort } from "../support/freePort.ts"
@@ -78,18 +76,12 @@ export class Releases implements AsyncDisposable {
     const program = { words: [binary] }
     const waas = object(await runToEnd(program, ["waas", "init", "--dir", "waas", "--json"], dir))
     const create = ["waas", "key", "create", "--dir", "waas", "--name", "test", "--json"]
-    const apiKeySecret = fromHex(text(object(await runToEnd(program, create, dir)), "secret"))
-    if (apiKeySecret === undefined) throw new Error("an API key is hex")
+    const access = accessBy(object(await runToEnd(program, create, dir)), text(waas, "response_key"))
     const port = freePort()
     const url = `http://127.0.0.1:${port}`
     const nodes: ReleaseNode[] = []
     for (let i = 1; i <= count; i++) nodes.push(await makeNode(binary, dir, `node${i}`, port, text(waas, "public_key")))
-    const client = createClient({
-      baseUrl: url,
-      apiKeyCurve: "ed25519",
-      apiKeySecret: Secret.take(apiKeySecret),
-      responseKey: text(waas, "response_key"),
-    })
+    const client = createClient({ baseUrl: url, ...access })
     const made = new Releases(dir, nodes, client)
     made.#port = port
     made.#made = binary

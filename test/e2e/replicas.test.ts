@@ -5,7 +5,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { randomUUID } from "node:crypto"
 import { Transaction } from "ethers"
-import { keccak256, parseEther, serializeTransaction } from "viem"
 import { Cluster } from "../../scripts/campaign/cluster.ts"
 import { signedJson } from "../../src/approvals/json.ts"
 import { toHex } from "../../src/bytes.ts"
@@ -15,11 +14,12 @@ import type { Client, SignRequestObject } from "../../src/waas/client.ts"
 import { sshTestKey } from "../support/approvers.ts"
 import { evmEndpoint } from "../support/evmEndpoint.ts"
 import { whyNoPostgres } from "../support/postgres.ts"
+import { must } from "../support/waas.ts"
+import { EXCHANGE, type Keeper, payment, treasuryRules } from "./treasury.ts"
 import { awaited, wordOn } from "./words.ts"
 
 if (whyNoPostgres !== undefined) console.log(`no replicas: ${whyNoPostgres}`)
 
-const EXCHANGE = "0x0f76F604fd7762Bd94B48CA2523F69ab9665c97f"
 const READY_MS = 60_000
 const LIMIT_MS = 120_000
 const [A, B, C] = ["waas1", "waas2", "waas3"] as const
@@ -224,30 +224,15 @@ describe.skipIf(whyNoPostgres !== undefined)("three WaaS on one Postgres", () =>
   test(
     "people say at others what a request of one waits for",
     async () => {
-      const people = ["carol", "alice", "bob"].map((name) => ({ name, key: sshTestKey("ssh-ed25519", name) }))
-      const approvers = people.map(({ name, key }) => `[[approvers]]\nname = "${name}"\nkey = "${key.line}"`)
-      await cluster.configure(`
-${approvers.join("\n")}
-[[approver_groups]]
-name = "treasury"
-members = ["alice", "bob", "carol"]
-[embedded_risk_control_rules]
-enable = true
-[embedded_risk_control_rules.key_sign]
-reject_all = false
-[[embedded_risk_control_rules.key_sign.require]]
-group = "treasury"
-min = 2
-above = "1 ETH"
-`)
-      const raw = serializeTransaction({
-        ...{ type: "eip1559", chainId: 1, nonce: 0, to: EXCHANGE },
-        ...{ value: parseEther("2"), gas: 21_000n, maxFeePerGas: 1_000_000_000n, maxPriorityFeePerGas: 0n },
-      })
+      const people = (["carol", "alice", "bob"] as const).map((name) => ({
+        name,
+        key: sshTestKey("ssh-ed25519", name),
+      }))
+      const keyOf = (name: Keeper): string => must(people.find((one) => one.name === name)).key.line
+      await cluster.configure(treasuryRules({ alice: keyOf("alice"), bob: keyOf("bob"), carol: keyOf("carol") }))
       const { sign_request_id: id } = await a.createSignRequest(vault.vaultId, {
-        ...{ request_id: randomUUID(), curve: "SECP256K1", signature_type: 1, deadline_seconds: 120 },
-        messages: [{ bip32_path: "m/44/60/0/0/5", msg_hash: keccak256(raw), payload: 0 }],
-        payloads: [{ format: "evm/transaction", data: Buffer.from(raw.slice(2), "hex").toString("base64") }],
+        ...{ request_id: randomUUID(), deadline_seconds: 120 },
+        ...payment("2", 0),
       })
       for (const [index, { name, key }] of people.entries()) {
         const client = [b, c, b][index] ?? b

@@ -6,12 +6,10 @@
 import { expect, test } from "bun:test"
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { fromHex } from "../../src/bytes.ts"
 import { isCode } from "../../src/errors.ts"
-import { object, text } from "../../src/kit/demo/deployment.ts"
+import { accessBy, object, text } from "../../src/kit/demo/deployment.ts"
 import { type DemoVault, generateKeys, makeVault, until } from "../../src/kit/demo/keys.ts"
 import { type Actor, runToEnd, startActor } from "../../src/kit/demo/processes.ts"
-import { Secret } from "../../src/secret.ts"
 import { type Client, createClient } from "../../src/waas/client.ts"
 import { binary } from "../support/binary.ts"
 import { freePort } from "../support/freePort.ts"
@@ -66,14 +64,7 @@ class World implements AsyncDisposable {
   async client(folder: string): Promise<Client> {
     const made = await this.json("waas", "key", "create", "--dir", folder, "--name", "t")
     const { response_key: responseKey } = await this.json("waas", "info", "--dir", folder)
-    const secret = fromHex(text(made, "secret"))
-    if (secret === undefined) throw new Error("an API key is hex")
-    return createClient({
-      baseUrl: `http://${this.listen}`,
-      apiKeyCurve: "ed25519",
-      apiKeySecret: Secret.take(secret),
-      responseKey: String(responseKey),
-    })
+    return createClient({ baseUrl: `http://${this.listen}`, ...accessBy(made, String(responseKey)) })
   }
 
   adopt(folder: string): Promise<Record<string, unknown>> {

@@ -26,7 +26,7 @@ import { LINK, VERSIONS } from "../../src/wire/versions.ts"
 import { T0, TestClock } from "./clock.ts"
 import { newNodeId, SimulatedNode, Vaults } from "./simulatedNodes.ts"
 import { temporaryFolder } from "./temporaryFolder.ts"
-import { must } from "./waas.ts"
+import { must, PACE, WINDOWS } from "./waas.ts"
 
 /** A commit of one that was declared dead. */
 export class Fenced extends Error {}
@@ -237,16 +237,8 @@ export class Replicas implements AsyncDisposable {
       relay,
       documents: documentsBy(this.signer),
       now: this.clock.now,
-      pace: {
-        attempts: 20,
-        attemptMs: 60_000,
-        retryMs: 100,
-        nudgeMs: 30_000,
-        silentMs: 2_000,
-        slowMs: 10_000,
-        laterMs: 1_000,
-      },
-      windows: { asked: 128, running: 128 },
+      pace: { ...PACE, attempts: 20 },
+      windows: WINDOWS,
       curves: ["ED25519"],
       organisationName: "Test",
       openTasks: 100,

@@ -1,7 +1,6 @@
 import { silentLog } from "../../src/log.ts"
 import { newUuid } from "../../src/waas/ids.ts"
 import { enter } from "../../src/waas/store/entering.ts"
-import type { NodeFencingToken, Vault, WaasTask } from "../../src/waas/store/model.ts"
 import { openPostgres, type Postgres } from "../../src/waas/store/postgres.ts"
 import type { PostgresSettings } from "../../src/waas/store/postgresSettings.ts"
 import { storeOver } from "../../src/waas/store/records.ts"
@@ -58,45 +57,6 @@ export async function started(url: string, name = "a", change: Partial<PostgresS
   const kept = opened.move()
   return made
 }
-
-export const vault: Vault = {
-  vaultId: "v",
-  projectId: undefined,
-  name: "v",
-  type: "Org-Controlled",
-  rootKeys: [],
-  createdMs: 1,
-}
-
-export const task = (taskId: string, requestId: string, change: Partial<WaasTask> = {}): WaasTask => ({
-  taskId,
-  request: { kind: "sign", id: requestId },
-  type: "KeySign",
-  document: new Uint8Array([1]),
-  signature: new Uint8Array([2]),
-  digest: "d",
-  nodeIds: [],
-  createdMs: 1,
-  deadlineMs: 2,
-  state: "running",
-  attempt: 1,
-  attemptMs: 1,
-  code: "",
-  reason: "",
-  outcome: undefined,
-  reports: {},
-  ...change,
-})
-
-export const put = (record: WaasTask, live = true) => ({ put: "task" as const, record, live })
-export const idsOf = (tasks: readonly WaasTask[]) => tasks.map(({ taskId }) => taskId)
-export const token = (boot: number, change: Partial<NodeFencingToken> = {}): NodeFencingToken => ({
-  incarnation: 1,
-  boot,
-  bootId: `boot ${boot}`,
-  generation: boot,
-  ...change,
-})
 
 /** As another process finds it after the lease: the next steady look does the same (see the test of it). */
 export const declaredDead = ({ db }: Process, { replica }: Process) =>

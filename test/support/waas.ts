@@ -14,6 +14,7 @@ import { observing } from "../../src/waas/console/console.ts"
 import { Engine } from "../../src/waas/engine/engine.ts"
 import type { Pace } from "../../src/waas/engine/ports.ts"
 import type { RefreshPace } from "../../src/waas/engine/refresh.ts"
+import { ApiFailure } from "../../src/waas/failure.ts"
 import { newUuid } from "../../src/waas/ids.ts"
 import { documentsBy } from "../../src/waas/server.ts"
 import { alone } from "../../src/waas/store/alone.ts"
@@ -35,6 +36,16 @@ import { MemoryRelay, type SimulatedNode, Vaults } from "./simulatedNodes.ts"
 import { temporaryFolder } from "./temporaryFolder.ts"
 
 export const LIMITS: AuthLimits = { requestsPerSecond: 1000, burst: 1000 }
+export const PACE: Pace = {
+  attempts: 3,
+  attemptMs: 60_000,
+  retryMs: 100,
+  nudgeMs: 30_000,
+  silentMs: 2_000,
+  slowMs: 10_000,
+  laterMs: 1_000,
+}
+export const WINDOWS = { asked: 128, running: 128 }
 
 /** A Postgres on which every rig has a database of its own; otherwise each has a file. */
 const SHARED = process.env["COSIGNER_STORE_URL"]
@@ -115,17 +126,8 @@ export class Rig implements AsyncDisposable {
       relay: this.relay,
       documents: documentsBy(this.signer),
       now: this.clock.now,
-      pace: {
-        attempts: 3,
-        attemptMs: 60_000,
-        retryMs: 100,
-        nudgeMs: 30_000,
-        silentMs: 2_000,
-        slowMs: 10_000,
-        laterMs: 1_000,
-        ...this.options.pace,
-      },
-      windows: this.options.windows ?? { asked: 128, running: 128 },
+      pace: { ...PACE, ...this.options.pace },
+      windows: this.options.windows ?? WINDOWS,
       curves: this.options.curves ?? ["SECP256K1", "ED25519"],
       organisationName: "Test",
       openTasks: this.options.openTasks ?? 100,
@@ -275,6 +277,16 @@ export class Rig implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.store.close()
     rmSync(this.dir, { recursive: true })
+  }
+}
+
+/** What a caller would be told of `work`. */
+export async function errorCodeOf(work: Promise<unknown>): Promise<number | string> {
+  try {
+    await work
+    return "resolved"
+  } catch (error) {
+    return error instanceof ApiFailure ? error.errorCode : String(error)
   }
 }
 

@@ -10,6 +10,7 @@ import { CosignerError } from "../../errors.ts"
 import type { Level } from "../../log.ts"
 import { Secret } from "../../secret.ts"
 import { type Client, createClient } from "../../waas/client.ts"
+import type { ClientOptions } from "../../waas/signedCall.ts"
 import { type Actor, type Program, runToEnd, startActor } from "./processes.ts"
 
 export interface DeployedNode {
@@ -83,12 +84,7 @@ export async function deploy(program: Program, dir: string, options: DeploymentO
       dir,
       url,
       nodes,
-      client: createClient({
-        baseUrl: url,
-        apiKeyCurve: "ed25519",
-        apiKeySecret: waas.apiKey,
-        responseKey: waas.responseKey,
-      }),
+      client: createClient({ baseUrl: url, ...waas.access }),
       async startNode(node) {
         const actor = startActor(
           program,
@@ -124,13 +120,17 @@ async function makeWaas(program: Program, dir: string) {
   const key = object(
     await runToEnd(program, ["waas", "key", "create", "--dir", "waas", "--name", "demo", "--json"], dir),
   )
-  const secret = fromHex(text(key, "secret"))
+  return { publicKey: text(made, "public_key"), access: accessBy(key, text(made, "response_key")) }
+}
+
+/** What a caller needs besides an address. `created`: what `cosigner waas key create --json` said. */
+export function accessBy(
+  created: Readonly<Record<string, unknown>>,
+  responseKey: string,
+): Omit<ClientOptions, "baseUrl"> {
+  const secret = fromHex(text(created, "secret"))
   if (secret === undefined) throw new CosignerError("E-CLI-022", { what: "the API key is not hex" })
-  return {
-    publicKey: text(made, "public_key"),
-    responseKey: text(made, "response_key"),
-    apiKey: Secret.take(secret),
-  }
+  return { apiKeyCurve: "ed25519", apiKeySecret: Secret.take(secret), responseKey }
 }
 
 async function makeNode(

@@ -2,29 +2,17 @@
 import { expect, test } from "bun:test"
 import { checkupsMade } from "../../../src/waas/engine/checkups.ts"
 import type { WaasTask } from "../../../src/waas/store/model.ts"
+import { task } from "../../support/waasRecords.ts"
 
-const before: WaasTask = {
-  taskId: "check-up",
+const before = task("check-up", "request", {
   request: { kind: "shareSign", id: "request" },
   type: "KeyShareSign",
-  document: new Uint8Array(1),
-  signature: new Uint8Array(64),
-  digest: "",
   nodeIds: ["node"],
-  createdMs: 1,
-  deadlineMs: 2,
-  state: "running",
-  attempt: 1,
-  attemptMs: 1,
-  code: "",
-  reason: "",
-  outcome: undefined,
-  reports: {},
   shareKeys: [
     { shareGroupId: "reshared", curve: "ED25519", publicKey: "", madeBy: "reshare" },
     { shareGroupId: "generated", curve: "SECP256K1", publicKey: "" },
   ],
-}
+})
 const signed = (group_id: string) => ({
   group_id,
   signed_msg: "0x0102",

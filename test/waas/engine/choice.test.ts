@@ -1,11 +1,11 @@
 /** Any quorum of a group's members signs: those that are well, chosen anew at each attempt, and within each node's room. */
 import { expect, test } from "bun:test"
 import type { SignRequest } from "../../../src/waas/store/model.ts"
-import type { Readiness } from "../../../src/wire/frames.ts"
 import { decodeStart } from "../../../src/wire/signed.ts"
 import { VERSIONS } from "../../../src/wire/versions.ts"
 import type { SimulatedNode } from "../../support/simulatedNodes.ts"
 import { must, Rig, type RigOptions } from "../../support/waas.ts"
+import { readiness } from "../../wire/said.ts"
 
 /** A 2-of-3 vault whose nodes are of this release; a request may be signed by any two of them. */
 async function anyTwo(options: RigOptions = {}) {
@@ -60,19 +60,8 @@ const sick: readonly (readonly [string, (node: SimulatedNode, rig: Rig) => unkno
   ["gives up", (node) => Object.assign(node.behaviour, { attempt: () => "fail" })],
   ["puts every task off", (node) => Object.assign(node.behaviour, { decide: () => "later" })],
   ["says as nodes of before that it is full", (node) => Object.assign(node.behaviour, { decide: () => "full" })],
-  ["says that it is not ready", (node, rig) => rig.engine.onFrame(node.id, readiness({ code: "E-STA-010" }))],
+  ["says that it is not ready", (node, rig) => rig.engine.onFrame(node.id, { ...readiness, code: "E-STA-010" })],
 ]
-
-const readiness = (change: Partial<Readiness>): Readiness => ({
-  kind: "readiness",
-  code: "",
-  reason: "",
-  open: 0,
-  most: 256,
-  blocked: [],
-  refresh: [],
-  ...change,
-})
 
 test.each(sick)("every request completes while one node %s", async (what, befall) => {
   const { rig, sign, run } = await anyTwo()

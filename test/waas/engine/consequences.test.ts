@@ -1,38 +1,20 @@
 /** What follows from a reshare's certificate: the group goes by the highest epoch that one of its attempts has made. */
 import { expect, test } from "bun:test"
-import { utf8 } from "../../../src/bytes.ts"
 import { consequencesOf } from "../../../src/waas/engine/consequences.ts"
 import type { HolderGroup, TssRequest, WaasTask } from "../../../src/waas/store/model.ts"
 import type { WaasStore } from "../../../src/waas/store/store.ts"
+import { groupOutcome, task } from "../../support/waasRecords.ts"
 
-const outcome = (epoch_id: string) => ({
-  type: "group" as const,
-  group_id: "share group",
-  epoch_id,
-  curve: "ed25519" as const,
-  root_extended_public_key: "root",
-  threshold: 2,
-  participants: [],
-  certificate: [],
-})
-const task: WaasTask = {
-  taskId: "task",
+const outcome = (epoch: string) => ({ ...groupOutcome(epoch), root_extended_public_key: "root" })
+const done = task("task", "", {
   request: { kind: "tss", id: "request" },
   type: "KeyReshare",
-  document: utf8("{}"),
-  signature: new Uint8Array(64),
-  digest: "",
   nodeIds: ["a", "b"],
   createdMs: 5,
-  deadlineMs: 6,
   state: "completed",
   attempt: 2,
-  attemptMs: 1,
-  code: "",
-  reason: "",
   outcome: outcome("aa"),
-  reports: {},
-}
+})
 const group: HolderGroup = {
   groupId: "group",
   vaultId: "vault",
@@ -66,14 +48,14 @@ async function epochAfter(before: WaasTask, record: WaasTask): Promise<string | 
     groups: async () => ({ items: [group], before: undefined, after: undefined, total: 1 }),
   }
   const of = { store: store as unknown as WaasStore, tasksOf: async () => [before], nowMs: 7 }
-  const { writes } = await consequencesOf(task.request, [{ before, record, send: [] }], of)
+  const { writes } = await consequencesOf(done.request, [{ before, record, send: [] }], of)
   const put = writes.find((write) => write.put === "group")
   return put?.record.shareGroups[0]?.epoch?.epochId
 }
 
 test("of a later attempt, once its certificate outranks the one that completed the task", async () => {
-  expect(await epochAfter(task, { ...task, outcome: outcome("bb") })).toBe("bb")
+  expect(await epochAfter(done, { ...done, outcome: outcome("bb") })).toBe("bb")
   // Anything else that is said of a completed task changes no group.
-  expect(await epochAfter(task, { ...task, attempt: 3 })).toBeUndefined()
-  expect(await epochAfter(task, { ...task, outcome: outcome("0a") })).toBeUndefined()
+  expect(await epochAfter(done, { ...done, attempt: 3 })).toBeUndefined()
+  expect(await epochAfter(done, { ...done, outcome: outcome("0a") })).toBeUndefined()
 })

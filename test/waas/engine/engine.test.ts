@@ -3,22 +3,12 @@ import { expect, test } from "bun:test"
 import { toHex } from "../../../src/bytes.ts"
 import { MOST_ENVELOPES } from "../../../src/tasks/senderQuota.ts"
 import { chooseSigners } from "../../../src/waas/engine/choose.ts"
-import { ApiFailure } from "../../../src/waas/failure.ts"
 import type { TaskOutcome } from "../../../src/wire/frames.ts"
 import { parseNodeId } from "../../../src/wire/nodeId.ts"
 import { BEFORE_VERSIONS } from "../../../src/wire/versions.ts"
 import { newNodeId } from "../../support/simulatedNodes.ts"
-import { must, Rig } from "../../support/waas.ts"
+import { errorCodeOf, must, Rig } from "../../support/waas.ts"
 import { envelopeFrom } from "../../tasks/fakes.ts"
-
-const errorCodeOf = async (work: Promise<unknown>): Promise<number | string> => {
-  try {
-    await work
-    return "resolved"
-  } catch (error) {
-    return error instanceof ApiFailure ? error.errorCode : String(error)
-  }
-}
 
 test("a key generation gives the group and the vault a root key on each curve", async () => {
   await using rig = await Rig.open()

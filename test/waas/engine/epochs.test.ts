@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test"
 import { groupsWithNews, untoldEpochs } from "../../../src/waas/engine/epochs.ts"
 import type { NodeReport, WaasTask } from "../../../src/waas/store/model.ts"
+import { groupOutcome, task } from "../../support/waasRecords.ts"
 
 const report = (status: NodeReport["status"], incarnation?: number): NodeReport => ({
   status,
@@ -20,33 +21,16 @@ function setUp(
   reports: Readonly<Record<string, NodeReport>>,
   parts: { readonly group?: string; readonly type?: "KeyGen" | "KeyReshare" } = {},
 ): WaasTask {
-  return {
-    taskId: epoch,
+  return task(epoch, "", {
     request: { kind: "tss", id: "" },
     type: parts.type ?? "KeyReshare",
-    document: new Uint8Array(1),
-    signature: new Uint8Array(64),
-    digest: "",
     nodeIds: Object.keys(reports),
     createdMs,
     deadlineMs: createdMs + 1,
     state: "completed",
-    attempt: 1,
-    attemptMs: 1,
-    code: "",
-    reason: "",
-    outcome: {
-      type: "group",
-      group_id: parts.group ?? "group",
-      epoch_id: epoch,
-      curve: "ed25519",
-      root_extended_public_key: "",
-      threshold: 2,
-      participants: [],
-      certificate: [],
-    },
+    outcome: groupOutcome(epoch, parts.group ?? "group"),
     reports,
-  }
+  })
 }
 
 const done = report(190)

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test"
 import { REFRESH_DESCRIPTION } from "../../../src/waas/engine/refresh.ts"
 import type { TssRequest } from "../../../src/waas/store/model.ts"
 import { Rig } from "../../support/waas.ts"
+import { readiness } from "../../wire/said.ts"
 
 const HOUR = 3_600_000
 const PACE = { deadlineMs: HOUR, pauseMs: 24 * HOUR }
@@ -10,15 +11,7 @@ const PACE = { deadlineMs: HOUR, pauseMs: 24 * HOUR }
 type Made = Awaited<ReturnType<Rig["madeVault"]>>
 
 const said = (rig: Rig, index: number, refresh: readonly string[]) =>
-  rig.engine.onFrame(rig.node(index).id, {
-    kind: "readiness",
-    code: "",
-    reason: "",
-    open: 0,
-    most: 256,
-    blocked: [],
-    refresh,
-  })
+  rig.engine.onFrame(rig.node(index).id, { ...readiness, refresh })
 
 async function refreshes(rig: Rig, { vault, group }: Made): Promise<readonly TssRequest[]> {
   const page = { limit: 50, after: undefined, before: undefined }

@@ -1,19 +1,9 @@
 /** Several replicas on one store: a request belongs to one of them, whoever is asked; one that dies is replaced, and one that wakes up late does no harm. */
 import { expect, test } from "bun:test"
-import { ApiFailure } from "../../../src/waas/failure.ts"
 import type { SignRequest } from "../../../src/waas/store/model.ts"
 import { sshApprover } from "../../support/approvers.ts"
 import { Replicas } from "../../support/replicas.ts"
-import { must } from "../../support/waas.ts"
-
-const errorCodeOf = async (work: Promise<unknown>): Promise<number | string> => {
-  try {
-    await work
-    return "resolved"
-  } catch (error) {
-    return error instanceof ApiFailure ? error.errorCode : String(error)
-  }
-}
+import { errorCodeOf, must } from "../../support/waas.ts"
 
 /** One number of an attempt belongs to one start, and numbers only rise. */
 function expectOneStartEach(all: Replicas): void {

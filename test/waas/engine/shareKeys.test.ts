@@ -3,34 +3,20 @@ import { expect, test } from "bun:test"
 import { shareKeysOf } from "../../../src/waas/engine/shareKeys.ts"
 import type { HolderGroup, ShareGroup, TssRequest, WaasTask } from "../../../src/waas/store/model.ts"
 import type { WaasStore } from "../../../src/waas/store/store.ts"
+import { groupOutcome, task } from "../../support/waasRecords.ts"
 
-const made = (epoch: string, type: "KeyGen" | "KeyReshare", createdMs: number): WaasTask => ({
-  taskId: `task of ${epoch}`,
-  request: { kind: "tss", id: `request of ${epoch}` },
-  type,
-  document: new Uint8Array(1),
-  signature: new Uint8Array(64),
-  digest: "",
-  nodeIds: ["node"],
-  createdMs,
-  deadlineMs: createdMs + 1,
-  state: "completed",
-  attempt: 1,
-  attemptMs: 1,
-  code: "",
-  reason: "",
-  outcome: {
-    type: "group",
-    group_id: "share group",
-    epoch_id: epoch,
-    curve: "ed25519",
-    root_extended_public_key: "",
-    threshold: 2,
-    participants: [{ node_id: "node", share_id: "1", share_public_key: `share of ${epoch}` }],
-    certificate: [],
-  },
-  reports: {},
-})
+const made = (epoch: string, type: "KeyGen" | "KeyReshare", createdMs: number): WaasTask =>
+  task(`task of ${epoch}`, "", {
+    request: { kind: "tss", id: `request of ${epoch}` },
+    type,
+    nodeIds: ["node"],
+    createdMs,
+    state: "completed",
+    outcome: {
+      ...groupOutcome(epoch),
+      participants: [{ node_id: "node", share_id: "1", share_public_key: `share of ${epoch}` }],
+    },
+  })
 
 const share: ShareGroup = { shareGroupId: "share group", curve: "ED25519", rootPubkey: "" }
 const group: HolderGroup = {

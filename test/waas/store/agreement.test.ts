@@ -13,18 +13,9 @@ import { migratePostgres } from "../../../src/waas/store/postgresSchema.ts"
 import { lossyProxy } from "../../support/lossyProxy.ts"
 import { onePostgres } from "../../support/onePostgres.ts"
 import { whyNoPostgres } from "../../support/postgres.ts"
-import {
-  declaredDead,
-  forever,
-  idsOf,
-  openedOnly,
-  type Process,
-  put,
-  started,
-  task,
-  token,
-} from "../../support/sharedProcesses.ts"
+import { declaredDead, forever, openedOnly, type Process, started } from "../../support/sharedProcesses.ts"
 import { must, postgresSettings } from "../../support/waas.ts"
+import { idsOf, put, task, token } from "../../support/waasRecords.ts"
 
 describe.skipIf(whyNoPostgres !== undefined)("several processes on one Postgres", () => {
   const server = onePostgres(["fsync=off", "max_connections=300"])

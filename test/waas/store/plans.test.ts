@@ -3,11 +3,12 @@ import { Database } from "bun:sqlite"
 import { afterEach, expect, test } from "bun:test"
 import { join } from "node:path"
 import { newUuid } from "../../../src/waas/ids.ts"
-import type { SignRequest, Vault, WaasTask } from "../../../src/waas/store/model.ts"
+import type { SignRequest, Vault } from "../../../src/waas/store/model.ts"
 import { MOST_COUNTED } from "../../../src/waas/store/rows.ts"
 import { createSqliteStore } from "../../../src/waas/store/sqlite.ts"
 import type { StoreWrite, WaasStore } from "../../../src/waas/store/store.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
+import { vault as anyVault, task } from "../../support/waasRecords.ts"
 
 const open: WaasStore[] = []
 afterEach(async () => {
@@ -22,12 +23,9 @@ function aStore(): { readonly store: WaasStore; readonly file: string } {
 }
 
 const vault = (index: number, type: Vault["type"] = "Org-Controlled"): Vault => ({
+  ...anyVault,
   vaultId: `vault-${index}`,
-  projectId: undefined,
-  name: "v",
   type,
-  rootKeys: [],
-  createdMs: 1,
 })
 
 const request = (index: number, change: Partial<SignRequest> = {}): SignRequest => ({
@@ -48,25 +46,6 @@ const request = (index: number, change: Partial<SignRequest> = {}): SignRequest 
   createdMs: 1,
   updatedMs: 1000 + index,
   ...change,
-})
-
-const task = (index: number): WaasTask => ({
-  taskId: `task-${index}`,
-  request: { kind: "sign", id: `sign-${index}` },
-  type: "KeySign",
-  document: new Uint8Array(1),
-  signature: new Uint8Array(64),
-  digest: "",
-  nodeIds: [],
-  createdMs: 1,
-  deadlineMs: 2,
-  state: "completed",
-  attempt: 1,
-  attemptMs: 1,
-  code: "",
-  reason: "",
-  outcome: undefined,
-  reports: {},
 })
 
 /** Every statement that was prepared while `work` ran. */
@@ -144,7 +123,7 @@ test("what ended before a moment is forgotten, the oldest first, unless a task o
     const record = request(i, i === 5 ? { status: "Processing" } : {})
     await store.commit([
       { put: "signRequest", record },
-      { put: "task", record: task(i), live: i === 1 },
+      { put: "task", record: task(`task-${i}`, `sign-${i}`, { state: "completed" }), live: i === 1 },
     ])
   }
   using db = new Database(file)

@@ -9,8 +9,9 @@ import { LEASE_MS } from "../../../src/waas/store/replica.ts"
 import { lossyProxy } from "../../support/lossyProxy.ts"
 import { onePostgres } from "../../support/onePostgres.ts"
 import { startPostgres, whyNoPostgres } from "../../support/postgres.ts"
-import { declaredDead, idsOf, put, started, task, token, vault } from "../../support/sharedProcesses.ts"
+import { declaredDead, started } from "../../support/sharedProcesses.ts"
 import { postgresSettings } from "../../support/waas.ts"
+import { idsOf, put, task, token, vault } from "../../support/waasRecords.ts"
 
 describe.skipIf(whyNoPostgres !== undefined)("several processes on one Postgres", () => {
   const server = onePostgres(["fsync=off", "max_connections=300"])
