@@ -9,7 +9,7 @@ import { drawFrom } from "./campaign/draw.ts"
 import { CAMPAIGNS } from "./campaign/faults.ts"
 import { Fleet, type FleetOptions } from "./campaign/fleet.ts"
 import { kills } from "./campaign/kills.ts"
-import { worstLoops } from "./campaign/loops.ts"
+import { watchLoops } from "./campaign/loops.ts"
 import { judged, played } from "./campaign/play.ts"
 import { replicas } from "./campaign/replicas.ts"
 import { makeKeys, openVault, type Ward } from "./campaign/vaults.ts"
@@ -91,15 +91,13 @@ async function playAll(fleet: Fleet, ward: Ward): Promise<void> {
 }
 
 async function playBacklog(fleet: Fleet, ward: Ward): Promise<void> {
-  const over = new AbortController()
-  const loops = isApart ? worstLoops(fleet, over.signal) : {}
+  const worst = isApart ? watchLoops(fleet) : async () => ({})
   const all = await backlog(fleet.client, ward, minutes)
-  over.abort()
-  const worst = await loops
+  const loops = await worst()
   const taken = all.filter(({ status }) => status !== TOO_MANY)
   const found = await judged("backlog", taken, fleet, ward)
   console.table([
-    { campaign: "backlog", asked: all.length, told_429: all.length - taken.length, ...found.row, ...worst },
+    { campaign: "backlog", asked: all.length, told_429: all.length - taken.length, ...found.row, ...loops },
   ])
   isSound &&= found.isSound
 }

@@ -67,7 +67,10 @@ async function asked(
     return { ...shown(stranger), status: "Doubled", reason: `${first.sign_request_id} is the same` }
   if (isCanceled) await canceled(client, vault, first.sign_request_id)
   for (;;) {
-    const now = await persistently(() => client.signRequest(vault.vaultId, first.sign_request_id, 10))
+    const now = await persistently(
+      () => client.signRequest(vault.vaultId, first.sign_request_id, 10),
+      Math.max(seconds, DEADLINE_SECONDS),
+    )
     if (OPEN.includes(now.status)) continue
     return now.status === "Completed" && !isSigned(wanted, now)
       ? { ...shown(now), status: "Wrong", reason: "the signature does not verify" }
@@ -118,9 +121,9 @@ const shown = (request: SignRequestObject): Signed => ({
   signatures: JSON.stringify(request.signatures),
 })
 
-/** Asks until WaaS gives an answer that is its last word. What is asked is asked more than once, perhaps. */
-export async function persistently<T>(ask: () => Promise<T>): Promise<T> {
-  const end = performance.now() + DEADLINE_SECONDS * 1000
+/** Asks until WaaS gives an answer that is its last word, for so long. What is asked is asked more than once, perhaps. */
+export async function persistently<T>(ask: () => Promise<T>, seconds = DEADLINE_SECONDS): Promise<T> {
+  const end = performance.now() + seconds * 1000
   for (;;) {
     try {
       return await ask()
