@@ -132,9 +132,9 @@ export const storeGuides = {
   ),
   "E-BAK-018": guide(
     ["the disk failed while it was read back", "a share in the database is damaged"],
-    "the reason in the text: a code of E-BAK or E-KEY names the share",
-    "the last proven backup is still there. Repair what the reason names, then `cosigner backup create`",
-    "`cosigner backup create` ends with 0 and says `Proven`",
+    "the reason in the text: a code of E-BAK or E-KEY names the share, one of E-WAA what is wrong with a WaaS",
+    "the last proven backup is still there. Repair what the reason names, then `cosigner backup create`, of a WaaS `cosigner waas backup create`",
+    "the command ends with 0 and says `Proven`",
   ),
   "E-BAK-019": DISK,
   "E-BAK-024": guide(
