@@ -4,9 +4,9 @@
  * commits anyway, and does not wait again until that copier is gone. The copier detects such a commit and copies again (privateCopy.ts).
  * The lock ends with the process that holds it.
  *
- * The gate prevents useless copies; it is not what makes them safe. A copy made without it (cp, a snapshot of the disk) may mix the pages
- * of two commits. Opening such a copy fails, because the root record authenticates the exact set of records (scan.ts): a copy that opens
- * is the complete state after one commit.
+ * The gate avoids useless copies; it is not what makes copies safe. A copy made without it (cp, a snapshot of the disk) may mix the pages
+ * of two commits. If it does, it cannot be opened, because the root record authenticates the exact set of records (scan.ts). So every copy
+ * that can be opened is the complete state after one commit.
  */
 import { Database } from "bun:sqlite"
 import { chmodSync, realpathSync } from "node:fs"

@@ -446,3 +446,46 @@ test("a file moved away or replaced under an open store stops it", () => {
   renameSync(`${folder.db}.copy`, folder.db)
   expect(codeOf(() => again.nextBoot())).toBe("E-STO-017")
 })
+
+/** What the file says when it is opened: the code of a refusal, or its whole content in words. */
+function contentOf(folder: Folder): string {
+  let content = ""
+  const code = codeOf(() => {
+    using store = openStore(folder.db, password(), { readOnly: true })
+    const tasks = store.tasks.list({ limit: 100 }).map(({ taskId, state }) => `${taskId} ${state}`)
+    content = [store.generation, store.verify(), ...tasks].join(", ")
+  })
+  return code === "none" ? content : String(code)
+}
+
+test("a copy that mixes the pages of two commits is refused, or is one of the two in full", () => {
+  using folder = filled()
+  const opened = () => openStore(folder.db, password(), { readOnly: false })
+  {
+    using store = opened()
+    for (let n = 0; n < 12; n++) store.tasks.claim(claimOf(`more${n}`))
+  }
+  const states = [readFileSync(folder.db)]
+  const whole = [contentOf(folder)]
+  {
+    using store = opened()
+    approved(store, "more3")
+  }
+  states.push(readFileSync(folder.db))
+  whole.push(contentOf(folder))
+  const pageOf = (state: number, at: number): Buffer =>
+    states[state]?.subarray(4096 * at, 4096 * (at + 1)) ?? Buffer.alloc(0)
+  const pages = Array.from({ length: Math.max(...states.map(({ length }) => length)) / 4096 }, (_, at) => at)
+  const changed = pages.filter((at) => !pageOf(0, at).equals(pageOf(1, at)))
+  // A copy that reads forwards while a commit writes has some first pages of one state and the others of the other; and each page alone.
+  const mixes = changed.flatMap((at) => [(page: number) => page < at, (page: number) => page === at])
+  const found = [0, 1].flatMap((from) =>
+    mixes.map((isOther) => {
+      writeFileSync(folder.db, Buffer.concat(pages.map((at) => pageOf(isOther(at) ? 1 - from : from, at))))
+      return contentOf(folder)
+    }),
+  )
+  const refused = found.filter((content) => /^E-STO-0(?:07|08|09|1[0-2])$/.test(content))
+  expect(refused.length).toBeGreaterThan(changed.length)
+  expect(found.filter((content) => !refused.includes(content) && !whole.includes(content))).toEqual([])
+})
