@@ -3,7 +3,7 @@
  * envelopes to the execution that they belong to (execution.ts).
  */
 import { type Bytes, fromHex } from "../bytes.ts"
-import { errorText } from "../errors.ts"
+import { codeField, errorText } from "../errors.ts"
 import { encodeGroupPublic } from "../keys/groupCodec.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Verdict } from "../policy/verdict.ts"
@@ -88,12 +88,7 @@ class Runner implements TaskRunner {
   }
 
   onFrame(frame: ToNode): void {
-    try {
-      this.#actOn(frame)
-    } catch (error) {
-      // For example the store cannot write. WaaS repeats what still matters.
-      this.#log.say("error", "a frame of WaaS was not acted upon", { kind: frame.kind, error: errorText(error) })
-    }
+    this.#guarded("a frame of WaaS was not acted upon", { kind: frame.kind }, () => this.#actOn(frame))
   }
 
   resume(): void {
@@ -106,9 +101,11 @@ class Runner implements TaskRunner {
   }
 
   onOnline(concerns: (taskId: string) => boolean = () => true): void {
-    for (const record of this.#ports.journal.unfinished()) {
-      if (concerns(record.taskId)) this.#ports.send(reportOf(record))
-    }
+    this.#guarded("reports were not sent again", {}, () => {
+      for (const record of this.#ports.journal.unfinished()) {
+        if (concerns(record.taskId)) this.#ports.send(reportOf(record))
+      }
+    })
     for (const [taskId, execution] of this.#executions) if (concerns(taskId)) execution.reconsider()
   }
 
@@ -131,6 +128,15 @@ class Runner implements TaskRunner {
     const tried = [...this.#pending.values()]
     for (const { stop } of tried) stop.abort("the node is stopping")
     await Promise.all([...running, ...tried].map(({ over }) => over))
+  }
+
+  /** The store may fail, for example on a full disk. WaaS repeats whatever still matters. */
+  #guarded(what: string, fields: { readonly kind?: string; readonly task?: string }, work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.#log.say("error", what, { ...fields, ...codeField(error), error: errorText(error) })
+    }
   }
 
   #actOn(frame: ToNode): void {
@@ -293,26 +299,19 @@ class Runner implements TaskRunner {
 
   #begin(task: Task, record: TaskRecord, answered?: Verdict): void {
     if (this.#stopping) return // it is in the journal, so the next start continues it
-    const onBan = (groupId: string, peer: PartyId): void => {
-      for (const other of this.#executions.values()) other.banned(groupId, peer)
-    }
+    const onBan = (groupId: string, peer: PartyId): void =>
+      this.#executions.forEach((other) => void other.banned(groupId, peer))
     const execution = new TaskExecution(task, record, this.#ports, this.#locks, onBan, answered)
     this.#executions.set(task.task_id, execution)
     this.#openBytes += record.document.length
     execution.over.then(() => {
       this.#executions.delete(task.task_id)
       this.#openBytes -= record.document.length
-      this.#account(task.task_id)
+      this.#guarded("a record of the journal could not be read", { task: task.task_id }, () => {
+        const last = this.#ports.journal.get(task.task_id)
+        if (last !== undefined) this.#admission.ended(last)
+      })
     })
-  }
-
-  #account(taskId: string): void {
-    try {
-      const last = this.#ports.journal.get(taskId)
-      if (last !== undefined) this.#admission.ended(last)
-    } catch (error) {
-      this.#log.say("error", "a record of the journal could not be read", { task: taskId, error: errorText(error) })
-    }
   }
 
   /** Ends a task whose document this version cannot read any more, so that the node can go on with the others. */
@@ -378,9 +377,8 @@ class Runner implements TaskRunner {
     if ("problem" in task || (task.type !== "KeyReshare" && task.type !== "KeyGen")) return
     const group = succeed(task, attempt, outcome, this.#ports)
     this.#executions.get(task.task_id)?.certificate(outcome.certificate.flatMap((ack) => fromHex(ack) ?? []))
-    if (group === undefined) return
-    const { groupId, status: state } = group
-    this.#ports.log.info("an epoch was certified", { group: groupId, epoch: outcome.epoch_id, state })
+    const told = group && { group: group.groupId, epoch: outcome.epoch_id, state: group.status }
+    if (told !== undefined) this.#ports.log.info("an epoch was certified", told)
   }
 
   #isVerified(tag: DocumentTag, signed: SignedDocument): boolean {

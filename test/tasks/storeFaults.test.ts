@@ -226,3 +226,17 @@ test("a store that fails behind a recorded end changes nothing of it", async () 
   await turn()
   expect([tasks.open(), ends(w).length]).toEqual([0, 1])
 })
+
+test("a journal that cannot be read as the link comes up keeps nothing else from being said", async () => {
+  const { w, tasks, task } = counted()
+  broken(w, FAULTS[0] ?? BUG, "approve")
+  ask(tasks, task)
+  await answered(w)
+  const unfinished: TaskPort["unfinished"] = () => {
+    throw FAULTS[2]
+  }
+  Object.assign(w.ports.journal, { unfinished })
+  tasks.onOnline()
+  await answered(w)
+  expect(w.sent.filter(({ kind }) => kind === "later")).toHaveLength(2)
+})
