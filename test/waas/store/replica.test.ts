@@ -52,3 +52,40 @@ test("unheard for its lease a process leads no more; for 30 s it lets its nodes 
   beat.reject(new Error("away"))
   await replica[Symbol.asyncDispose]()
 })
+
+test("heard from when it asked, not from the answer on; after a gap it declares nobody dead", async () => {
+  let nowMs = 1_000
+  const asked: string[] = []
+  let answered = (): void => {}
+  const replica = new LivingReplica(
+    {
+      name: "slow",
+      async heartbeat<Row>() {
+        nowMs += 2_000
+        return [{ id: "7" }] as unknown as readonly Row[]
+      },
+      async all(sql) {
+        asked.push(sql)
+        answered()
+        return []
+      },
+      commit: async () => {},
+    },
+    { id: "7", living: ["7"] },
+    { name: "a", log: silentLog, onUnheard() {}, clock: () => nowMs },
+  )
+  /** A look follows each beat that was answered. */
+  const looked = () => new Promise<void>((resolve) => (answered = resolve))
+  nowMs = 2_000
+  await looked()
+  nowMs = 2_000 + LEASE_MS
+  expect(replica.isHeard()).toBe(true)
+  nowMs++
+  expect(replica.isHeard()).toBe(false)
+  nowMs = 20_000
+  await looked()
+  expect(replica.isHeard()).toBe(true)
+  expect(asked.filter((sql) => sql.includes("alive = FALSE"))).toEqual([])
+  await replica[Symbol.asyncDispose]()
+  expect(replica.isHeard()).toBe(false)
+})
