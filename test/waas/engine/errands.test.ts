@@ -7,7 +7,7 @@ import type { SignRequest } from "../../../src/waas/store/model.ts"
 import type { SharedStore } from "../../../src/waas/store/shared.ts"
 import type { WaasStore } from "../../../src/waas/store/store.ts"
 
-test("where nobody may wait for an end, the store is looked at in peace", async () => {
+test("a caller that may not wait for the end pauses between its looks into the store", async () => {
   const endings = new RequestEndings()
   endings.close()
   const parts: ConstructorParameters<typeof Errands>[0] = {

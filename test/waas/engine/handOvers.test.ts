@@ -12,8 +12,8 @@ const task = {
   reports: {},
 } as unknown as WaasTask
 
-/** A request that nobody else takes, with `look` at a time at which node `b` is here or away. Returns the times of hand-overs. */
-function waiting() {
+/** A request that no other replica takes, of `living` in all; `look` at a time at which node `b` is here or away; times of hand-overs. */
+function waiting(living = 2) {
   let nowMs = 0
   let isHere = true
   const handed: number[] = []
@@ -27,7 +27,7 @@ function waiting() {
     return false
   }
   const parts = { live, online: (id: string) => id === "a" || isHere, now: () => nowMs }
-  const handOvers = new HandOvers({ ...parts, shared: { living: () => 2, handOver } })
+  const handOvers = new HandOvers({ ...parts, shared: { living: () => living, handOver } })
   const look = async (atMs: number, node: "here" | "away") => {
     nowMs = atMs
     isHere = node === "here"
@@ -40,6 +40,12 @@ test("it waits two seconds first, and twice as long each time that it finds no b
   const { handed, look } = waiting()
   for (let atMs = 0; atMs < 30_000; atMs += 500) await look(atMs, "away")
   expect(handed).toEqual([2_000, 6_000, 14_000])
+})
+
+test("a replica that is alone gives no request away", async () => {
+  const { handed, look } = waiting(1)
+  for (let atMs = 0; atMs < 10_000; atMs += 500) await look(atMs, "away")
+  expect(handed).toEqual([])
 })
 
 test("its patience begins anew when the node was here meanwhile", async () => {
