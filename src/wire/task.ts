@@ -240,10 +240,10 @@ function checkedPayloads(task: KeySignTask, at: string): KeySignTask {
   return checkedMessages(task, at)
 }
 
-/** The most JSON that an outcome adds to a message: the names of its fields, public key, signature, recovery id. */
+/** The most characters that an outcome adds to each message: field names, public key, signature, recovery id. */
 const SIGNED_BYTES = 320
 
-/** Refuses what could not end: the report of a signature repeats the message, and has its own bound. */
+/** Refuses messages whose outcome would be too large to report; such a task would be signed and could never end. */
 function checkedMessages(task: KeySignTask, at: string): KeySignTask {
   const sizes = task.messages.map(
     ({ bip32_path, msg_hash, tweak }) => bip32_path.length + msg_hash.length + tweak.length,
