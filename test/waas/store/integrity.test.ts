@@ -45,3 +45,18 @@ test.each(changes)("%s.%s", async (table, column, change) => {
   await rig.start()
   await rig[Symbol.asyncDispose]()
 })
+
+test("a task that is live is looked at however many came after it", async () => {
+  const { rig, file } = await signedOnce()
+  const db = new Database(file)
+  db.run(`UPDATE tasks SET live = 1, body = replace(body, '"attempt":1', '"attempt":2') WHERE body LIKE '%"KeySign"%'`)
+  db.run(`INSERT INTO tasks (id, live, document, signature, body)
+    WITH RECURSIVE later (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM later WHERE n < 20000)
+    SELECT 'later ' || n, 0, x'00', x'00', '{}' FROM later`)
+  expect(() => openCheckedStore(file)).toThrow(/is not what was written/)
+  db.run("UPDATE tasks SET live = 0")
+  db.close()
+  await openCheckedStore(file).close()
+  await rig.start()
+  await rig[Symbol.asyncDispose]()
+})
