@@ -107,7 +107,7 @@ export class GroupCommit {
   }
 }
 
-/** The same key for two writes of one record, of which the later one counts. */
+/** Two writes of one record have one key, so that the later one replaces the earlier one in the batch. */
 function keyOf(write: StoreWrite, index: number): string {
   if (write.put === "task") return `task ${write.record.taskId}`
   if (write.put === "signRequest") return `signRequest ${write.record.signRequestId}`

@@ -49,7 +49,7 @@ export interface ProgressStep {
 interface ReportArrival {
   readonly nodeId: string
   readonly report: NodeReport
-  /** Of the report's outcome; undefined where the report is not one of success. */
+  /** What WaaS made of the report's outcome; undefined for a report that is not one of success. */
   readonly judgement: Judgement | undefined
 }
 

@@ -136,8 +136,8 @@ export function followWrites({ taskId, type, outcome }: WaasTask, nodeIds: reado
 }
 
 /**
- * The same for the participants of a reshare that begins: if it comes to nothing, they may hold a prepared epoch, and must learn which
- * epoch was certified instead.
+ * Writes that make the participants of a reshare follow its share group from the start: if the reshare comes to nothing, they may hold a
+ * prepared epoch, and must learn which epoch was certified instead.
  */
 export function followWritesAtStart({ taskId, document, nodeIds }: WaasTask): readonly StoreWrite[] {
   const asked = decodeTask(document)

@@ -39,9 +39,9 @@ export interface SqlDatabase {
    * at the latest when the next commit does.
    */
   commit(statements: readonly SqlStatement[], durable: "now" | "later"): Promise<void>
-  /** One transaction too, which any process may make. Returns how many rows each statement changed. */
+  /** One transaction in the name of no process; durable when it resolves. Resolves with how many rows each statement changed. */
   write(statements: readonly SqlStatement[]): Promise<readonly number[]>
-  /** The same, but durable only when the next write after it is. */
+  /** The same, but perhaps not durable before the next write after it is. */
   writeBefore(statements: readonly SqlStatement[]): Promise<readonly number[]>
   close(): Promise<void>
 }
