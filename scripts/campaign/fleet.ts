@@ -28,7 +28,8 @@ import { Wire } from "./wire.ts"
 
 /** So that a limit on the size of its files is an error of its writes, and not its end (setrlimit(2)). */
 const program: Program = { words: ["bash", "-c", 'trap "" XFSZ; exec "$0" "$@"', binary] }
-const READY_MS = 60_000
+/** A process that takes longer to start hangs. A busy machine may need a minute. */
+const READY_MS = 5 * 60_000
 /** All that processes said stays, for whoever looks into what was found. */
 const KEPT = process.env["COSIGNER_KEEP"] === "1"
 const configOf = ({ dir }: UnguardedNode): string => join(dir, "configs", "cosigner.toml")

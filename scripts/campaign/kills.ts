@@ -251,8 +251,10 @@ class KillCampaign {
       try {
         return await this.#fleet.begin(name)
       } catch (error) {
-        if (!isCode(error, "E-CLI-020") || failed >= MOST_FAILED_STARTS) throw error
+        const isHanging = isCode(error, "E-CLI-021")
+        if (!(isHanging || isCode(error, "E-CLI-020")) || failed >= MOST_FAILED_STARTS) throw error
         this.#failedStarts++
+        if (isHanging) await this.#fleet.kill(name)
         console.error(`${name} did not start: ${error.message}`)
       }
     }
