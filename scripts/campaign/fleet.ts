@@ -202,7 +202,11 @@ export class Fleet implements AsyncDisposable {
     const limit = async (bytes: string): Promise<void> => {
       await Bun.spawn(["prlimit", "--pid", String(pid), `--fsize=${bytes}:`]).exited
     }
+    // It stands still meanwhile: a file that is longer than the limit already is one whose end cannot be written, as no full disk makes it.
+    process.kill(pid, "SIGSTOP")
+    while (!readFileSync(`/proc/${pid}/stat`, "utf8").includes(") T ")) await Bun.sleep(1)
     await limit(how === "full" ? String(statSync(database).size) : "4096")
+    process.kill(pid, "SIGCONT")
     return () => limit("unlimited")
   }
 
