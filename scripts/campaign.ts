@@ -9,7 +9,7 @@ import { drawFrom } from "./campaign/draw.ts"
 import { CAMPAIGNS } from "./campaign/faults.ts"
 import { Fleet, type FleetOptions } from "./campaign/fleet.ts"
 import { kills } from "./campaign/kills.ts"
-import { watchLoops } from "./campaign/loops.ts"
+import { STALE_LOOPS_MS, watchLoops } from "./campaign/loops.ts"
 import { judged, played } from "./campaign/play.ts"
 import { replicas } from "./campaign/replicas.ts"
 import { makeKeys, openVault, type Ward } from "./campaign/vaults.ts"
@@ -91,6 +91,7 @@ async function playAll(fleet: Fleet, ward: Ward): Promise<void> {
 }
 
 async function playBacklog(fleet: Fleet, ward: Ward): Promise<void> {
+  if (isApart) await Bun.sleep(STALE_LOOPS_MS)
   const worst = isApart ? watchLoops(fleet) : async () => ({})
   const all = await backlog(fleet.client, ward, minutes)
   const loops = await worst()

@@ -5,6 +5,8 @@ import { object } from "../../src/kit/demo/deployment.ts"
 import type { Fleet } from "./fleet.ts"
 
 const PATIENCE_MS = 30_000
+/** After so long no page shows what was before: each shows the last full window of 10 s. */
+export const STALE_LOOPS_MS = 21_000
 
 /** Behind the configuration of a node, which says then how late it is. */
 export const NODE_PAGE = '[status]\nenable = true\nlisten = "unix:status.sock"\n'

@@ -13,6 +13,7 @@ import { common, LINK, LINK_WITH_STANDING, markedNonce, NONCE_BYTES, rangeOf, VE
 import { isTokenOf } from "../wire/waasToken.ts"
 import { type DialFailure, dialError, refusalError, wrongServer } from "./failure.ts"
 import { follow } from "./followed.ts"
+import { Incoming } from "./incoming.ts"
 import { asBuffer, type LinkOptions, shownUrl } from "./options.ts"
 
 export interface Measured {
@@ -41,6 +42,7 @@ export class Connection {
   readonly #nodeNonce: Bytes
   readonly #socket: WebSocket
   readonly #handshakeTimer: ReturnType<typeof setTimeout>
+  readonly #incoming = new Incoming<unknown>((data) => this.#onMessage(data))
   #phase: Phase = "dialing"
   #version = 0
   #failure: DialFailure | undefined
@@ -89,11 +91,14 @@ export class Connection {
     const socket = new WebSocket(this.#options.url, socketOptions(this.#options))
     socket.binaryType = "arraybuffer"
     socket.onopen = () => this.#onOpen()
-    socket.onmessage = (event: MessageEvent<unknown>) => this.#onMessage(event.data)
+    socket.onmessage = (event: MessageEvent<unknown>) => this.#onIncoming(event.data)
     socket.onerror = (event) => {
       this.#failure = describeFailure(event)
     }
-    socket.onclose = (event) => this.#onClose(event.code)
+    socket.onclose = (event) => {
+      this.#incoming.finish()
+      this.#onClose(event.code)
+    }
     return socket
   }
 
@@ -104,6 +109,7 @@ export class Connection {
     clearTimeout(this.#handshakeTimer)
     clearInterval(this.#heartbeat)
     clearInterval(this.#busyPing)
+    this.#incoming.close()
     this.#options.proofAnswered?.()
     return true
   }
@@ -117,10 +123,16 @@ export class Connection {
     this.send({ kind: "hello", form: HELLO_FORM, nodeKey, nodeNonce: this.#nodeNonce })
   }
 
-  #onMessage(data: unknown): void {
+  /** WaaS is heard as soon as a message is here, however long that waits. */
+  #onIncoming(data: unknown): void {
     if (this.#phase === "ended") return
     this.#unansweredBeats = 0
     this.#heardAt = performance.now()
+    this.#incoming.take(data, data instanceof ArrayBuffer ? data.byteLength : 0)
+  }
+
+  #onMessage(data: unknown): void {
+    if (this.#phase === "ended") return
     const packet = data instanceof ArrayBuffer ? decodePacket(new Uint8Array(data)) : { problem: "a text message" }
     if ("problem" in packet) return this.fail(new CosignerError("E-LNK-010", { problem: packet.problem }))
     this.#onPacket(packet)

@@ -6,7 +6,7 @@
 import { commitPauseMs } from "../commitPause.ts"
 
 /** The most steps in one commit; the others wait for the next. Bounds how long one commit blocks the event loop. */
-const MOST_TOGETHER = 32
+const MOST_TOGETHER = 16
 
 /** The longest pause that matches the duration of the last commit: a very slow commit must not double every wait. */
 const MOST_MATCHED_MS = 20

@@ -218,10 +218,10 @@ test("more steps than fit into one commit come into the next, in order, and I/O 
     order.push(`commit of ${parts.length}`)
     return parts.map((part) => ({ status: "fulfilled", value: part() }))
   }, alone)
-  const all = Array.from({ length: 80 }, (_, n) => queue.now(() => n))
+  const all = Array.from({ length: 40 }, (_, n) => queue.now(() => n))
   setImmediate(() => order.push("turn"))
-  expect(await Promise.all(all)).toEqual(Array.from({ length: 80 }, (_, n) => n))
-  expect(order).toEqual(["commit of 32", "turn", "commit of 32", "commit of 16"])
+  expect(await Promise.all(all)).toEqual(Array.from({ length: 40 }, (_, n) => n))
+  expect(order).toEqual(["commit of 16", "turn", "commit of 16", "commit of 8"])
 })
 
 test("a flush leaves nothing behind, however much waits: the process may end after it", () => {
@@ -230,10 +230,10 @@ test("a flush leaves nothing behind, however much waits: the process may end aft
     commits.push(parts.length)
     return parts.map((part) => ({ status: "fulfilled", value: part() }))
   }, alone)
-  for (let n = 0; n < 80; n++) void queue.soon(() => n, 60_000)
+  for (let n = 0; n < 40; n++) void queue.soon(() => n, 60_000)
   queue.flush()
   queue.close()
-  expect(commits).toEqual([32, 32, 16])
+  expect(commits).toEqual([16, 16, 8])
 })
 
 test("after a commit that steps shared the next one waits as long as that took, and takes what comes meanwhile; a lone step does not wait", async () => {

@@ -26,6 +26,7 @@ import type { Route } from "./route.ts"
 import { shareSignRequestRoutes } from "./shareSignRequests.ts"
 import { signatureHeaders } from "./signedAnswer.ts"
 import { signRequestRoutes } from "./signRequests.ts"
+import { spread } from "./spread.ts"
 import { transactionRoutes } from "./transactions.ts"
 import { transferRoutes } from "./transfers.ts"
 import { tssRequestRoutes } from "./tssRequests.ts"
@@ -70,11 +71,13 @@ export function createApi(options: ApiOptions): Api {
   )
   const apps = { read, approve, operate, admin }
   const bodies = bodyReader(options)
+  const inTurn = spread()
   const proven = async (request: Request, from: string | undefined): Promise<Response> => {
     const target = parseTarget(targetOf(request.url))
     if (target === undefined) throw new ApiFailure(2021, "no such endpoint")
     const claimed = await options.authenticate(request.headers)
     const body = await bodies.read(request, claimed.publicKey)
+    await inTurn(body)
     const { role, addresses } = await claimed.prove({ method: request.method, target, body })
     requireAddress(addresses, from)
     const closed = request.method === "GET" ? undefined : options.closed?.()

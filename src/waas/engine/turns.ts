@@ -13,6 +13,11 @@ export class Turns {
     return done
   }
 
+  /** Resolves when what came before has run, in a turn of the event loop that has time left for what the caller does next. */
+  turn(): Promise<void> {
+    return this.take(async () => {})
+  }
+
   async #breathe(): Promise<void> {
     if (performance.now() < this.#breathedAt + MOST_TURN_MS) return
     await new Promise((resolve) => setImmediate(resolve))
