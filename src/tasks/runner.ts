@@ -103,7 +103,9 @@ class Runner implements TaskRunner {
   onOnline(concerns: (taskId: string) => boolean = () => true): void {
     this.#guarded("reports were not sent again", {}, () => {
       for (const record of this.#ports.journal.unfinished()) {
-        if (concerns(record.taskId)) this.#ports.send(reportOf(record))
+        const task = record.taskId
+        const say = (): void => this.#ports.send(reportOf(record))
+        if (concerns(task)) this.#guarded("a report was not sent again", { task }, say)
       }
     })
     for (const [taskId, execution] of this.#executions) if (concerns(taskId)) execution.reconsider()

@@ -1,5 +1,7 @@
 /** Several replicas of WaaS: whose task it is, and who is told of it again. */
 import { expect, test } from "bun:test"
+import { CosignerError } from "../../src/errors.ts"
+import type { FromNode } from "../../src/wire/frames.ts"
 import { signDocument } from "../../src/wire/signed.ts"
 import { encodeTask } from "../../src/wire/task.ts"
 import { newIdentity } from "../wire/documents.ts"
@@ -45,4 +47,23 @@ test("a replica that comes up is told of the tasks that concern it, and of no ot
       .sort(),
   ).toEqual(["task-1", "task-2"])
   await tasks.stop()
+})
+
+test("a report that the link does not take keeps no other one from being sent again", async () => {
+  const { w, tasks } = setUp()
+  const [one, two] = ["task-1", "task-2"].map((task_id) => ({ ...keysign(w), task_id }))
+  if (one === undefined || two === undefined) throw new Error("two tasks")
+  await approve(w, tasks, one)
+  await approve(w, tasks, two)
+  const { send } = w.ports
+  const heard: string[] = []
+  Object.assign(w.ports, {
+    send(frame: FromNode) {
+      if (frame.kind !== "report") return send(frame)
+      if (frame.taskId === "task-1") throw new CosignerError("E-LNK-020", { what: "report", problem: "too long" })
+      heard.push(frame.taskId)
+    },
+  })
+  tasks.onOnline()
+  expect(heard).toEqual(["task-2"])
 })
