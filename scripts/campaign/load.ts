@@ -97,6 +97,19 @@ function isSigned(wanted: WantedSignature, { signatures }: SignRequestObject): b
 export const answerNow = async (client: Client, vault: DemoVault, id: string): Promise<Signed> =>
   shown(await persistently(() => client.signRequest(vault.vaultId, id)))
 
+const NO_SIGNATURES = "[]"
+
+/**
+ * Whether an answer is not told again as it was; prints what differs. A request that failed or was canceled may show its signatures
+ * later, because a signature that came too late exists all the same (waas/engine/progress.ts): that is printed, and counts as no change.
+ */
+export function isChanged(before: Signed, now: Signed): boolean {
+  if (now.status === before.status && now.signatures === before.signatures) return false
+  const isLate = now.status === before.status && before.status !== "Completed" && before.signatures === NO_SIGNATURES
+  console.error(`${isLate ? "signed too late" : "a changed answer"}: ${JSON.stringify({ before, now })}`)
+  return !isLate
+}
+
 /** A share that was lost shows as a pair of nodes that signs nothing, and a ban as one that makes no ECDSA. */
 export async function pairsThatDoNotSign(
   client: Client,

@@ -2,7 +2,7 @@
 import type { Draw } from "./draw.ts"
 import type { Campaign } from "./faults.ts"
 import type { Fleet } from "./fleet.ts"
-import { answerNow, type Signed, signed } from "./load.ts"
+import { answerNow, isChanged, type Signed, signed } from "./load.ts"
 import { type Row, type Suffered, sufferedRows, type Timed, timed } from "./suffered.ts"
 import { dealAgain, lameQuorums, lostShares, makeKeys, openVault, type Ward } from "./vaults.ts"
 
@@ -23,7 +23,6 @@ interface Stage {
 /** Quorums of one vault that have to sign afterwards, with both algorithms. */
 const MOST_QUORUMS = 3
 const READERS = 8
-const NO_SIGNATURES = "[]"
 const byName = (a: string, b: string): number => a.localeCompare(b)
 
 export async function played(name: string, campaign: Campaign, stage: Stage): Promise<Played> {
@@ -85,10 +84,7 @@ export async function judged(name: string, all: readonly Signed[], fleet: Fleet,
   }
 }
 
-/**
- * Counts the answers that are not told again as they were. A request that failed may show its signatures later, because a signature that
- * came too late exists all the same (waas/engine/progress.ts): that is printed, and counts as no change.
- */
+/** Counts the answers that are not told again as they were (`isChanged`). */
 export async function changedAnswers({ client }: Fleet, before: readonly Signed[], { vault }: Ward): Promise<number> {
   const asked = before.filter(({ id }) => id !== "")
   let changed = 0
@@ -97,10 +93,7 @@ export async function changedAnswers({ client }: Fleet, before: readonly Signed[
       const one = asked[index]
       if (one === undefined) return
       const now = await answerNow(client, vault, one.id)
-      if (now.status === one.status && now.signatures === one.signatures) continue
-      const isLate = now.status === one.status && one.status !== "Completed" && one.signatures === NO_SIGNATURES
-      console.error(`${isLate ? "signed too late" : "a changed answer"}: ${JSON.stringify({ before: one, now })}`)
-      changed += Number(!isLate)
+      changed += Number(isChanged(one, now))
     }
   }
   await Promise.all(Array.from({ length: READERS }, (_, first) => reader(first)))

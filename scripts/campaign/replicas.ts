@@ -6,7 +6,7 @@
 import type { DemoVault } from "../../src/kit/demo/keys.ts"
 import { Cluster } from "./cluster.ts"
 import { between, type Draw, oneOf, shuffled } from "./draw.ts"
-import { answerNow, pairsThatDoNotSign, signed } from "./load.ts"
+import { answerNow, isChanged, pairsThatDoNotSign, signed } from "./load.ts"
 import { met, quantile, type Row, type Suffered, sufferedRows, type Timed, timed } from "./suffered.ts"
 
 /** What requests that met a fault may take, the slowest hundredth left out. */
@@ -180,8 +180,7 @@ async function judged(
   let lame = areBack ? 0 : 1
   for (const client of ready) {
     for (const one of all) {
-      const now = await answerNow(client, vault, one.id)
-      if (now.status !== one.status || now.signatures !== one.signatures) changed++
+      if (isChanged(one, await answerNow(client, vault, one.id))) changed++
     }
     // At each replica: it has all nodes.
     lame += await pairsThatDoNotSign(client, vault, cluster.nodes)
